@@ -1,0 +1,1 @@
+"""The portfolio, stage by stage. Only modules in here import OR-Tools."""

@@ -1,0 +1,184 @@
+"""What a round answers: awards, declines, list prices, the certificate and the report.
+
+Frozen, sorted by key, whole numbers. Nothing here knows how an outcome was found; judge.py says
+whether it may be published.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from allocation.problem import BidKey, PoolKey, RoundKey, TeamKey, Tier
+
+PRICE_SCALE = 10**6
+"""List prices are whole millionths of a credit."""
+
+
+class Reason(StrEnum):
+    """Why a bid was declined: wrong before impossible before policy before scarcity."""
+
+    INELIGIBLE = "ineligible"
+    APPROVAL_MISSING = "approval-missing"
+    POLICY = "policy"
+    EXCEEDS_POOL = "exceeds-pool"
+    INSUFFICIENT_CREDITS = "insufficient-credits"
+    BELOW_RESERVE_PRICE = "below-reserve-price"
+    CREDITS_SPENT = "credits-spent"
+    OUTBID = "outbid"
+    BUNDLE_PARTNER_UNAVAILABLE = "bundle-partner-unavailable"
+    TIE_BREAK = "tie-break"
+    NOT_PROVEN = "not-proven"
+    OVERRIDE = "override"
+
+
+class Pricing(StrEnum):
+    """How an award's payment follows from its offer and the list prices."""
+
+    CLEARING = "clearing"
+    PAY_AS_BID = "pay-as-bid"
+
+
+class Status(StrEnum):
+    """Whether the value is known to be the best there is."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+
+
+class Proof(StrEnum):
+    """What stands behind `optimal`."""
+
+    CERTIFIED = "certified"
+    TWO_SOLVERS = "two-solvers"
+    ONE_SOLVER = "one-solver"
+    NONE = "none"
+
+
+class TieBreak(StrEnum):
+    """Whether the written tie-break left exactly one outcome."""
+
+    UNIQUE = "unique"
+    INCOMPLETE = "incomplete"
+
+
+class StoppedBy(StrEnum):
+    """What ended the search; the wall clock is the last guard, and promises nothing."""
+
+    PROOF = "proof"
+    DETERMINISTIC_LIMIT = "deterministic-limit"
+    WALL_CLOCK = "wall-clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """A bid that won: value score and payment are of the whole award, not per lot."""
+
+    bid_key: BidKey
+    alternative: int
+    start: dt.date
+    lots: int
+    value_score: int
+    payment_credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """A bid that did not win, its reason code and the facts that decided it."""
+
+    bid_key: BidKey
+    reason: Reason
+    alternative: int | None = None
+    pool_key: PoolKey | None = None
+    day: dt.date | None = None
+    minimum_winning_offer_credits: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPrice:
+    """The published price of one unit for one day; units: millionths of a credit."""
+
+    pool_key: PoolKey
+    day: dt.date
+    tier: Tier
+    list_price_microcredits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Prices that bound the value of every feasible outcome; each is n / scale value points.
+
+    Shape: entries with n > 0 only; whatever is not named has price 0.
+    Source: MODEL.md, Certificate.
+    """
+
+    scale: int
+    reserved_prices: tuple[tuple[PoolKey, dt.date, int], ...] = ()
+    total_prices: tuple[tuple[PoolKey, dt.date, int], ...] = ()
+    credit_prices: tuple[tuple[TeamKey, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many bids there were, what became of them, and how many placements were eligible."""
+
+    bids: int
+    awarded: int
+    declined: int
+    placements: int
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """What two simpler rules would have been worth, in value points."""
+
+    first_come: int
+    density_greedy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an outcome says about itself. Units: value, bounds in value points; times in seconds."""
+
+    round_key: RoundKey
+    problem_sha256: str
+    outcome_sha256: str
+    pricing: Pricing
+    status: Status
+    proof: Proof
+    tie_break: TieBreak
+    value: int
+    bound: int
+    certified_bound: int
+    gap_ratio: float
+    stopped_by: StoppedBy
+    seconds: Mapping[str, float]
+    solver: Mapping[str, Any]
+    baselines: Baselines
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything a run publishes: one decision per bid, the prices, and what proves them."""
+
+    awards: tuple[Award, ...]
+    declines: tuple[Decline, ...]
+    prices: tuple[ListPrice, ...]
+    certificate: Certificate
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule that the judge found. `code` is stable; `sentence` names what it is about."""
+
+    code: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.sentence}"

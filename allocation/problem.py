@@ -1,0 +1,206 @@
+"""What a round asks: pools, days, teams, bids. Frozen, and always in canonical order.
+
+Nothing here knows a file, a database, a clock or a solver. Rules about the text of files stand in
+folders.py; the meaning of every field stands in MODEL.md. Read outcome.py next.
+
+Units: credits and units are whole numbers; value scores are whole points. Days are dates.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import NewType
+
+from allocation.errors import InvalidProblem
+
+RoundKey = NewType("RoundKey", str)
+PoolKey = NewType("PoolKey", str)
+TeamKey = NewType("TeamKey", str)
+BidKey = NewType("BidKey", str)
+
+
+class Tier(StrEnum):
+    """How firmly an award holds its units: for the whole sprint, or until somebody outbids it."""
+
+    RESERVED = "reserved"
+    SPOT = "spot"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pool:
+    """A capacity on offer. Units: the reserve price is credits per unit and day."""
+
+    key: PoolKey
+    reserve_price_credits: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DayUnits:
+    """The reserved and spot units of one pool on one day; of capacity, or of commitments."""
+
+    pool_key: PoolKey
+    day: dt.date
+    reserved_units: int
+    spot_units: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Team:
+    """A bidder with the credits that it can spend in this round."""
+
+    key: TeamKey
+    credits: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Item:
+    """One pool of an alternative: so many units per lot on each of `days` days from the offset."""
+
+    pool_key: PoolKey
+    offset_days: int
+    days: int
+    units_per_lot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to serve a bid: tier, price, lots from min to max, and a window of start days."""
+
+    number: int
+    tier: Tier
+    offer_credits_per_lot: int
+    value_score_per_lot: int
+    min_lots: int
+    max_lots: int
+    earliest_start: dt.date
+    latest_start: dt.date
+    items: tuple[Item, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", tuple(sorted(self.items)))
+
+    @property
+    def starts(self) -> tuple[dt.date, ...]:
+        """Every start day of the window, earliest first."""
+        days = (self.latest_start - self.earliest_start).days + 1
+        return tuple(self.earliest_start + dt.timedelta(days=n) for n in range(days))
+
+    @property
+    def span_days(self) -> int:
+        """How many days from the start until the last item ends."""
+        return max(item.offset_days + item.days for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """What one team asks for; at most one of its alternatives is awarded."""
+
+    key: BidKey
+    team_key: TeamKey
+    alternatives: tuple[Alternative, ...]
+    submitted_at: dt.datetime | None = None
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.alternatives, key=lambda a: a.number))
+        object.__setattr__(self, "alternatives", ordered)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One round, whole: everything that decides, and nothing that only describes.
+
+    Whatever order its parts are given in, they stand sorted by key, so that two problems with the
+    same content are equal. `capacity` is gross; `commitments` are what earlier awards still hold.
+
+    Raises: InvalidProblem if a part refers to something that is not there, or if commitments
+    exceed the capacity of their pool and day (the message names them).
+    """
+
+    round_key: RoundKey
+    starts_on: dt.date
+    days: int
+    pools: tuple[Pool, ...]
+    capacity: tuple[DayUnits, ...]
+    teams: tuple[Team, ...]
+    bids: tuple[Bid, ...] = ()
+    commitments: tuple[DayUnits, ...] = ()
+    nonce: str = ""
+    floor_ratio: Fraction = field(default=Fraction(0))
+
+    def __post_init__(self) -> None:
+        def set_(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        set_("pools", tuple(sorted(self.pools)))
+        set_("capacity", _open_rows(self.capacity))
+        set_("commitments", _open_rows(self.commitments))
+        set_("teams", tuple(sorted(self.teams)))
+        set_("bids", tuple(sorted(self.bids, key=lambda b: b.key)))
+        set_("nonce", self.nonce or default_nonce(self.round_key))
+        _check_references(self)
+        _check_commitments(self)
+
+    @property
+    def ends_on(self) -> dt.date:
+        """The last day of the sprint."""
+        return self.starts_on + dt.timedelta(days=self.days - 1)
+
+
+def default_nonce(round_key: str) -> str:
+    """Return the nonce of a round whose folder names none: the hex SHA-256 of its key."""
+    return hashlib.sha256(round_key.encode()).hexdigest()
+
+
+def _open_rows(rows: tuple[DayUnits, ...]) -> tuple[DayUnits, ...]:
+    """Keep the rows that have units: a row of zeros means the same as a missing one."""
+    return tuple(sorted(row for row in rows if row.reserved_units or row.spot_units))
+
+
+def _check_references(problem: Problem) -> None:
+    pools = {pool.key for pool in problem.pools}
+    teams = {team.key for team in problem.teams}
+    last = problem.ends_on
+    for row in (*problem.capacity, *problem.commitments):
+        if row.pool_key not in pools or not problem.starts_on <= row.day <= last:
+            raise InvalidProblem(f"Capacity of {row.pool_key} on {row.day} is not in this round.")
+    for bid in problem.bids:
+        if bid.team_key not in teams or not bid.alternatives:
+            raise InvalidProblem(f"Bid {bid.key} needs a known team and an alternative.")
+        for alternative in bid.alternatives:
+            _check_alternative(problem, bid, alternative, pools)
+
+
+def _check_alternative(
+    problem: Problem, bid: Bid, alternative: Alternative, pools: set[PoolKey]
+) -> None:
+    where = f"Alternative {alternative.number} of bid {bid.key}"
+    if not alternative.items or any(item.pool_key not in pools for item in alternative.items):
+        raise InvalidProblem(f"{where} needs items, each of a pool of this round.")
+    if not 1 <= alternative.min_lots <= alternative.max_lots:
+        raise InvalidProblem(f"{where} needs lots with 1 <= min <= max.")
+    if min(alternative.offer_credits_per_lot, alternative.value_score_per_lot) < 1:
+        raise InvalidProblem(f"{where} needs an offer and a value score of at least 1.")
+    ends_on = alternative.latest_start + dt.timedelta(days=alternative.span_days - 1)
+    if not problem.starts_on <= alternative.earliest_start <= alternative.latest_start:
+        raise InvalidProblem(f"{where} needs a start window inside the sprint.")
+    if ends_on > problem.ends_on:
+        raise InvalidProblem(f"{where} ends on {ends_on}, after the sprint.")
+
+
+def _check_commitments(problem: Problem) -> None:
+    gross = {(row.pool_key, row.day): row for row in problem.capacity}
+    for held in problem.commitments:
+        row = gross.get((held.pool_key, held.day), DayUnits(held.pool_key, held.day, 0, 0))
+        all_units = row.reserved_units + row.spot_units
+        if held.reserved_units > row.reserved_units or (
+            held.reserved_units + held.spot_units > all_units
+        ):
+            raise InvalidProblem(
+                f"Commitments of {held.pool_key} on {held.day} hold {held.reserved_units} reserved "
+                f"and {held.spot_units} spot units, more than its {row.reserved_units} reserved "
+                f"and {all_units} units in all."
+            )
