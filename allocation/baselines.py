@@ -1,0 +1,182 @@
+"""Two simple rules that a round is compared with: first come, and value per unit.
+
+They stand for the queue and for the committee's rule of thumb; an outcome is never worth less.
+Nothing here knows a solver. Source: FORMATS, Baselines. Read judge.py for who compares.
+
+Shape: days are whole numbers from the first day of the sprint, so that a run of days is a slice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from allocation.problem import (
+    Alternative,
+    Bid,
+    BidKey,
+    DayUnits,
+    Item,
+    PoolKey,
+    Problem,
+    TeamKey,
+    Tier,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Placed:
+    """A bid that a baseline serves: with which alternative, from which day, with how many lots."""
+
+    bid_key: BidKey
+    alternative: int
+    start: dt.date
+    lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The units that one lot takes of a pool on each day from `first` until before `end`."""
+
+    pool_key: PoolKey
+    first: int
+    end: int
+    units: int
+
+
+def first_come(problem: Problem) -> tuple[Placed, ...]:
+    """Serve bids in the order in which they came in; those without a time come last."""
+    return _serve(problem, sorted(problem.bids, key=_arrival))
+
+
+def density_greedy(problem: Problem) -> tuple[Placed, ...]:
+    """Serve bids by the value score per unit and day of their first alternative, best first."""
+    return _serve(problem, sorted(problem.bids, key=_falling_density))
+
+
+def value_of(problem: Problem, placed: Iterable[Placed]) -> int:
+    """Add up value score times lots over what is served. Units: value points."""
+    scores = {
+        (bid.key, alternative.number): alternative.value_score_per_lot
+        for bid in problem.bids
+        for alternative in bid.alternatives
+    }
+    return sum(scores[p.bid_key, p.alternative] * p.lots for p in placed)
+
+
+def _arrival(bid: Bid) -> tuple[bool, dt.datetime, str]:
+    no_time = dt.datetime.max.replace(tzinfo=dt.UTC)
+    return bid.submitted_at is None, bid.submitted_at or no_time, bid.key
+
+
+def _falling_density(bid: Bid) -> tuple[Fraction, str]:
+    alternative = bid.alternatives[0]
+    unit_days = sum(item.units_per_lot * item.days for item in alternative.items)
+    return Fraction(-alternative.value_score_per_lot, unit_days), bid.key
+
+
+def _serve(problem: Problem, bids: Iterable[Bid]) -> tuple[Placed, ...]:
+    left = _Left(problem)
+    served = (left.serve(bid) for bid in bids)
+    return tuple(sorted(placed for placed in served if placed))
+
+
+class _Left:
+    """What is left of units and credits while bids are served one after the other."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.starts_on = problem.starts_on
+        self.reserve_prices = {pool.key: pool.reserve_price_credits for pool in problem.pools}
+        self.credits: dict[TeamKey, int] = {team.key: team.credits for team in problem.teams}
+        self.reserved: dict[PoolKey, list[int]] = {p.key: [0] * problem.days for p in problem.pools}
+        self.total: dict[PoolKey, list[int]] = {p.key: [0] * problem.days for p in problem.pools}
+        self._add(problem.capacity, 1)
+        self._add(problem.commitments, -1)
+
+    def _add(self, rows: Iterable[DayUnits], sign: int) -> None:
+        for row in rows:
+            day = (row.day - self.starts_on).days
+            self.reserved[row.pool_key][day] += sign * row.reserved_units
+            self.total[row.pool_key][day] += sign * (row.reserved_units + row.spot_units)
+
+    def serve(self, bid: Bid) -> Placed | None:
+        """Give the bid its first alternative that fits, or nothing."""
+        for alternative in bid.alternatives:
+            placed = None if self._is_barred(alternative) else self._place(bid, alternative)
+            if placed:
+                return placed
+        return None
+
+    def _is_barred(self, alternative: Alternative) -> bool:
+        reserve_cost_credits = sum(
+            item.units_per_lot * item.days * self.reserve_prices[item.pool_key]
+            for item in alternative.items
+        )
+        return alternative.offer_credits_per_lot < reserve_cost_credits
+
+    def _place(self, bid: Bid, alternative: Alternative) -> Placed | None:
+        affordable = self.credits[bid.team_key] // alternative.offer_credits_per_lot
+        most = min(alternative.max_lots, affordable)
+        if most < alternative.min_lots:
+            return None
+        runs = _runs(alternative.items)
+        for start in alternative.starts:
+            day = (start - self.starts_on).days
+            lots = self._lots_that_fit(alternative, runs, day, most)
+            if lots:
+                self._take(bid, alternative, runs, day, lots)
+                return Placed(bid.key, alternative.number, start, lots)
+        return None
+
+    def _lots_that_fit(
+        self, alternative: Alternative, runs: tuple[_Run, ...], day: int, most: int
+    ) -> int:
+        """Return the most lots that fit at this start; 0 if fewer than the smallest."""
+        for run in runs:
+            days = slice(day + run.first, day + run.end)
+            room = min(self.total[run.pool_key][days])
+            if alternative.tier is Tier.RESERVED:
+                room = min(room, *self.reserved[run.pool_key][days])
+            most = min(most, room // run.units)
+            if most < alternative.min_lots:
+                return 0
+        return most
+
+    def _take(
+        self, bid: Bid, alternative: Alternative, runs: tuple[_Run, ...], day: int, lots: int
+    ) -> None:
+        self.credits[bid.team_key] -= alternative.offer_credits_per_lot * lots
+        for run in runs:
+            for taken in range(day + run.first, day + run.end):
+                self.total[run.pool_key][taken] -= run.units * lots
+                if alternative.tier is Tier.RESERVED:
+                    self.reserved[run.pool_key][taken] -= run.units * lots
+
+
+def _runs(items: tuple[Item, ...]) -> tuple[_Run, ...]:
+    """Return what one lot takes, day by day from the start: items on one pool and day add up."""
+    if len({item.pool_key for item in items}) == len(items):
+        return tuple(
+            _Run(i.pool_key, i.offset_days, i.offset_days + i.days, i.units_per_lot) for i in items
+        )
+    return tuple(
+        run
+        for pool_key in sorted({item.pool_key for item in items})
+        for run in _pool_runs(pool_key, [item for item in items if item.pool_key == pool_key])
+    )
+
+
+def _pool_runs(pool_key: PoolKey, items: list[Item]) -> Iterable[_Run]:
+    ends = {item.offset_days + item.days for item in items}
+    edges = sorted(ends | {item.offset_days for item in items})
+    for first, end in pairwise(edges):
+        units = sum(
+            item.units_per_lot
+            for item in items
+            if item.offset_days <= first and end <= item.offset_days + item.days
+        )
+        if units:
+            yield _Run(pool_key, first, end, units)
