@@ -8,6 +8,7 @@ in states.py; who writes which table stands in the module named after it.
 from __future__ import annotations
 
 import datetime as dt
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -25,6 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, MetaData, SQLModel
+
+from allocation.outcome import Reason
 
 NAMING = {
     "ix": "ix_%(column_0_N_label)s",
@@ -56,7 +59,7 @@ class Instant(TypeDecorator[dt.datetime]):
             raise ValueError(f"{value} has no time zone.")
         instant = value.astimezone(dt.UTC)
         if dialect.name == "sqlite":
-            return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return instant.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
         return instant
 
     def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
@@ -93,6 +96,25 @@ class Day(TypeDecorator[dt.date]):
             day: dt.date | None = value
             return day
         return dt.date.fromisoformat(value)
+
+
+class Ratio(TypeDecorator[Fraction]):
+    """An exact ratio from 0 to 1, as text such as `1/3`: no database keeps it exact otherwise."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Fraction | None, dialect: Dialect) -> str | None:
+        """Refuse what is no ratio."""
+        del dialect
+        if value is not None and not 0 <= value <= 1:
+            raise ValueError(f"{value} is no ratio from 0 to 1.")
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Fraction | None:
+        """Hand back the exact ratio."""
+        del dialect
+        return None if value is None else Fraction(value)
 
 
 Whole = BigInteger().with_variant(Integer(), "sqlite")
@@ -150,10 +172,14 @@ class RoundRow(Table, table=True):
         one_of("state", "scheduled", "open", "closed", "published", "finished", "cancelled"),
         CheckConstraint("days BETWEEN 1 AND 366", name="days_of_a_sprint"),
         CheckConstraint(
-            "floor_numerator >= 0 AND floor_denominator >= 1 "
-            "AND floor_numerator <= floor_denominator",
-            name="floor_is_a_ratio",
+            "(state IN ('published', 'finished')) = (published_at IS NOT NULL)",
+            name="published_says_when",
         ),
+        CheckConstraint(
+            "state NOT IN ('closed', 'published', 'finished') OR closed_at IS NOT NULL",
+            name="closed_says_when",
+        ),
+        CheckConstraint("opens_at < closes_at", name="opens_before_it_closes"),
         CheckConstraint("(lease_holder IS NULL) = (lease_until IS NULL)", name="lease_is_whole"),
         at_least(0, "fence"),
         STRICT,
@@ -165,8 +191,8 @@ class RoundRow(Table, table=True):
     starts_on: dt.date = Field(sa_type=Day, index=True)
     days: int = Field(sa_type=Integer)
     nonce: str = Field(sa_type=Text)
-    floor_numerator: int = Field(default=0, sa_type=Whole)
-    floor_denominator: int = Field(default=1, sa_type=Whole)
+    floor_ratio: Fraction = Field(default=Fraction(0), sa_type=Ratio)
+    imported_sha256: str | None = Field(default=None, sa_type=Text)
     opens_at: dt.datetime | None = Field(default=None, sa_type=Instant)
     closes_at: dt.datetime | None = Field(default=None, sa_type=Instant)
     closed_at: dt.datetime | None = Field(default=None, sa_type=Instant)
@@ -310,10 +336,11 @@ class SnapshotRow(Table, table=True):
 
 
 class RunRow(Table, table=True):
-    """One attempt to allocate a closed round."""
+    """One attempt to allocate a closed round, to publish it or only to rehearse."""
 
     __tablename__ = "run"
     __table_args__ = (
+        one_of("purpose", "publication", "rehearsal"),
         one_of("state", "solving", "checked", "published", "failed", "stale"),
         at_least(1, "revision", "fence"),
         CheckConstraint(
@@ -322,6 +349,10 @@ class RunRow(Table, table=True):
             name="checked_has_an_outcome",
         ),
         CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failed_says_why"),
+        CheckConstraint("(state = 'solving') = (finished_at IS NULL)", name="over_says_when"),
+        CheckConstraint(
+            "state <> 'published' OR purpose = 'publication'", name="rehearsals_stay_unpublished"
+        ),
         Index(
             "uq_run_published",
             "round_id",
@@ -334,6 +365,7 @@ class RunRow(Table, table=True):
     )
     id: str = Field(primary_key=True, sa_type=Text)
     round_id: str = Field(foreign_key="round.id", sa_type=Text, index=True)
+    purpose: str = Field(default="publication", sa_type=Text)
     state: str = Field(sa_type=Text)
     revision: int = Field(default=1, sa_type=Integer)
     fence: int = Field(sa_type=Integer)
@@ -371,7 +403,7 @@ class AwardRow(Table, table=True):
         STRICT,
     )
     run_id: str = Field(primary_key=True, foreign_key="run.id", sa_type=Text)
-    bid_id: str = Field(primary_key=True, foreign_key="bid.id", sa_type=Text)
+    bid_id: str = Field(primary_key=True, foreign_key="bid.id", index=True, sa_type=Text)
     alternative: int = Field(sa_type=Whole)
     start: dt.date = Field(sa_type=Day)
     lots: int = Field(sa_type=Whole)
@@ -383,8 +415,9 @@ class DeclineRow(Table, table=True):
     """A bid that did not win in a run, its reason code and the facts that decided it."""
 
     __tablename__ = "decline"
+    __table_args__ = (one_of("reason", *Reason), STRICT)
     run_id: str = Field(primary_key=True, foreign_key="run.id", sa_type=Text)
-    bid_id: str = Field(primary_key=True, foreign_key="bid.id", sa_type=Text)
+    bid_id: str = Field(primary_key=True, foreign_key="bid.id", index=True, sa_type=Text)
     reason: str = Field(sa_type=Text)
     alternative: int | None = Field(default=None, sa_type=Whole)
     pool_id: str | None = Field(default=None, foreign_key="pool.id", sa_type=Text)

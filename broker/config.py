@@ -1,0 +1,65 @@
+"""The settings of an installation, read from an environment that is handed in.
+
+Every setting starts with `BROKER_` and stands in `SETTINGS`; a name that does not is an error,
+because a setting that is misspelt would silently do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from broker.errors import InvalidSettings
+
+PREFIX = "BROKER_"
+SETTINGS = {
+    "BROKER_DATABASE_URL": "where the market is stored, such as sqlite:///broker.db",
+    "BROKER_SECRET_KEY": "signs what browsers keep; a long random text",
+}
+OTHERS = frozenset({"BROKER_ROUNDS"})
+"""Names that the tests read, and that mean nothing here."""
+DEFAULT_DATABASE_URL = "sqlite:///broker.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation is told from outside."""
+
+    database_url: str = DEFAULT_DATABASE_URL
+    secret_key: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings. Raises: InvalidSettings if one is unknown or means nothing."""
+        given = {name: environment[name] for name in environment if name.startswith(PREFIX)}
+        for name in sorted(given.keys() - OTHERS):
+            _check_known(name, given[name])
+        database_url = given.get("BROKER_DATABASE_URL", DEFAULT_DATABASE_URL)
+        _check_database_url(database_url)
+        return cls(database_url, given.get("BROKER_SECRET_KEY"))
+
+
+def _check_known(name: str, value: str) -> None:
+    if name not in SETTINGS:
+        known = ", ".join(SETTINGS)
+        raise InvalidSettings(f"There is no setting {name}.", hint=f"There are: {known}.")
+    if not value.strip():
+        raise InvalidSettings(f"The setting {name} is empty.", hint=f"It says {SETTINGS[name]}.")
+
+
+def _check_database_url(text: str) -> None:
+    hint = "Write sqlite:///FILE, or sqlite:////FILE for a path from the root."
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise InvalidSettings("BROKER_DATABASE_URL is no database URL.", hint=hint) from error
+    if not _names_a_file(url):
+        shown = url.render_as_string(hide_password=True)
+        raise InvalidSettings(f"BROKER_DATABASE_URL {shown} names no SQLite file.", hint=hint)
+
+
+def _names_a_file(url: URL) -> bool:
+    return url.drivername == "sqlite" and url.database not in {None, "", ":memory:"}

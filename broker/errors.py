@@ -1,0 +1,98 @@
+"""What the market refuses, each as a type with a stable code, its facts, a sentence and a hint.
+
+`str(error)` is a sentence that a person can act on and that names what it is about. The one table
+of exit codes stands in commands/exits.py; the screens map the same types to HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class BrokerError(Exception):
+    """Something that the market refuses or cannot do, said in a sentence with its facts."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, sentence: str, *, hint: str = "", **facts: Any) -> None:
+        self.sentence = sentence
+        self.hint = hint
+        self.facts = facts
+        super().__init__(f"{sentence} {hint}".rstrip())
+
+
+class NotFound(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """There is no such thing, or none that the asker may know of."""
+
+    code = "not-found"
+
+
+class NotAllowed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """The asker may not do this."""
+
+    code = "not-allowed"
+
+
+class Refused(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """The state of things does not allow it: a wrong state, or somebody else is at it."""
+
+    code = "refused"
+
+
+class Busy(Refused):
+    """Others kept the database locked for longer than anybody should wait."""
+
+    code = "busy"
+
+
+class InvalidSettings(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """A setting in the environment is unknown or means nothing."""
+
+    code = "invalid-settings"
+
+
+class WrongSchema(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """The database has the schema of another version, or none."""
+
+    code = "wrong-schema"
+
+
+class RunFailed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """A run ended without an outcome that could be published."""
+
+    code = "run-failed"
+
+
+class InvalidQuestion(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """A question about a table names a column or a value that is not there."""
+
+    code = "invalid-question"
+
+
+class InvalidInput(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """What was handed in breaks rules of the market; every finding is listed, one a line."""
+
+    code = "invalid-input"
+    what: ClassVar[str] = "input"
+
+    def __init__(self, key: str, findings: Sequence[str]) -> None:
+        self.findings = tuple(findings)
+        count = f"{len(self.findings)} finding(s)"
+        super().__init__(
+            f"The {self.what} {key} is not valid, {count}: {' '.join(self.findings)}", key=key
+        )
+
+
+class InvalidBid(InvalidInput):
+    """A bid breaks rules of the market."""
+
+    code = "invalid-bid"
+    what = "bid"
+
+
+class InvalidRound(InvalidInput):
+    """A round breaks rules of the market."""
+
+    code = "invalid-round"
+    what = "round"

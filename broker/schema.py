@@ -1,0 +1,40 @@
+"""How the schema of a database comes to this version: Alembic, in one transaction.
+
+db.py names the version that the program needs; the steps stand in migrations/versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from broker.db import SCHEMA, Database, newer_schema, schema_of
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(db: Database) -> str | None:
+    """Create the schema or bring it to this version; return the one found, None if there was none.
+
+    Safe to repeat, and safe from several processes: the second finds the work done.
+
+    Raises: WrongSchema if a newer version of the program wrote the database.
+    """
+    found = schema_of(db)
+    if found is not None and found > SCHEMA:
+        raise newer_schema(db, found)
+    if found != SCHEMA:
+        move_schema(db, command.upgrade, SCHEMA)
+    return found
+
+
+def move_schema(db: Database, step: Callable[[Config, str], None], revision: str) -> None:
+    """Take an Alembic step to a revision, all of it or nothing."""
+    with db.writer.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        step(config, revision)
