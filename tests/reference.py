@@ -1,0 +1,193 @@
+"""The best outcome of a tiny round by looking at all of them; slow, short, and on its own.
+
+It shares no code with the engine: bids are taken one after the other, and for every remainder of
+the round the best way to get there is kept. Best is largest value, then the written tie-break.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
+
+from allocation.problem import Alternative, Bid, Problem, Tier
+
+Score = tuple[int, int, int]
+"""Value, sum of tie-break weights, sum of weights times lots: compared in this order."""
+Choice = tuple[str, int, dt.date, int]
+"""Bid, alternative, start, lots."""
+Left = tuple[int, ...]
+"""What is left of every limit: reserved units and all units of a pool and day, credits."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best outcome of a round, and how many outcomes are equally good in all three scores."""
+
+    score: Score
+    choices: tuple[Choice, ...]
+    outcome_count: int
+
+    @property
+    def value(self) -> int:
+        return self.score[0]
+
+
+@dataclass(frozen=True)
+class _Option:
+    use: tuple[tuple[int, int], ...]
+    score: Score
+    choice: Choice
+
+
+@dataclass
+class _Way:
+    score: Score
+    choices: tuple[Choice, ...]
+    outcome_count: int
+
+
+def best_outcome(problem: Problem) -> Best:
+    """Return the best outcome of a round of up to about eight bids."""
+    limits = _limits(problem)
+    places = {name: place for place, name in enumerate(limits)}
+    options = [_options(problem, bid, places, limits) for bid in problem.bids]
+    options.sort(key=len)
+    at_most = _rest_at_most(options)
+    appetite = _rest_appetite(options, len(limits))
+    lower = _greedy_value(options, tuple(limits.values()))
+    ways = {_cut(tuple(limits.values()), appetite[0]): _Way((0, 0, 0), (), 1)}
+    for number, of_bid in enumerate(options):
+        ways = _extend(ways, of_bid, appetite[number + 1], lower - at_most[number + 1])
+    best = max(way.score for way in ways.values())
+    equal = [way for way in ways.values() if way.score == best]
+    outcome_count = sum(way.outcome_count for way in equal)
+    return Best(best, tuple(sorted(equal[0].choices)), outcome_count)
+
+
+def tie_break_weight(problem: Problem, bid_key: str, alternative: int, start: dt.date) -> int:
+    """Return the public weight of a placement under the nonce of the round."""
+    text = f"{problem.nonce}|{bid_key}|{alternative}|{start.isoformat()}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:3], "big")
+
+
+def _limits(problem: Problem) -> dict[object, int]:
+    limits: dict[object, int] = {}
+    for pool in problem.pools:
+        for number in range(problem.days):
+            today = problem.starts_on + dt.timedelta(days=number)
+            limits[Tier.RESERVED, pool.key, today] = 0
+            limits[Tier.SPOT, pool.key, today] = 0
+    for sign, rows in ((1, problem.capacity), (-1, problem.commitments)):
+        for row in rows:
+            limits[Tier.RESERVED, row.pool_key, row.day] += sign * row.reserved_units
+            all_units = row.reserved_units + row.spot_units
+            limits[Tier.SPOT, row.pool_key, row.day] += sign * all_units
+    return limits | {team.key: team.credits for team in problem.teams}
+
+
+def _options(
+    problem: Problem, bid: Bid, places: dict[object, int], limits: dict[object, int]
+) -> list[_Option]:
+    found = []
+    for alternative in filter(partial(_is_allowed, problem), bid.alternatives):
+        for start in alternative.starts:
+            weight = tie_break_weight(problem, bid.key, alternative.number, start)
+            per_lot = _use_per_lot(bid, alternative, start)
+            for lots in range(alternative.min_lots, alternative.max_lots + 1):
+                use = {name: lots * amount for name, amount in per_lot.items()}
+                if all(limits[name] >= amount for name, amount in use.items()):
+                    score = (lots * alternative.value_score_per_lot, weight, weight * lots)
+                    choice = (bid.key, alternative.number, start, lots)
+                    pairs = tuple((places[name], amount) for name, amount in use.items())
+                    found.append(_Option(pairs, score, choice))
+    return found
+
+
+def _use_per_lot(bid: Bid, alternative: Alternative, start: dt.date) -> dict[object, int]:
+    use: dict[object, int] = defaultdict(int)
+    use[bid.team_key] = alternative.offer_credits_per_lot
+    for item in alternative.items:
+        for number in range(item.offset_days, item.offset_days + item.days):
+            today = start + dt.timedelta(days=number)
+            use[Tier.SPOT, item.pool_key, today] += item.units_per_lot
+            if alternative.tier is Tier.RESERVED:
+                use[Tier.RESERVED, item.pool_key, today] += item.units_per_lot
+    return use
+
+
+def _is_allowed(problem: Problem, alternative: Alternative) -> bool:
+    prices = {pool.key: pool.reserve_price_credits for pool in problem.pools}
+    cost = sum(i.units_per_lot * i.days * prices[i.pool_key] for i in alternative.items)
+    return alternative.offer_credits_per_lot >= cost
+
+
+def _rest_at_most(options: list[list[_Option]]) -> list[int]:
+    """Return for every bid what it and all later ones could add to the value at most."""
+    sums = [0]
+    for of_bid in reversed(options):
+        sums.append(sums[-1] + max((option.score[0] for option in of_bid), default=0))
+    return sums[::-1]
+
+
+def _rest_appetite(options: list[list[_Option]], size: int) -> list[Left]:
+    """Return for every bid how much of each limit it and all later ones could use at most."""
+    sums: list[Left] = [(0,) * size]
+    for of_bid in reversed(options):
+        most = list(sums[-1])
+        for place in range(size):
+            most[place] += max((dict(o.use).get(place, 0) for o in of_bid), default=0)
+        sums.append(tuple(most))
+    return sums[::-1]
+
+
+def _greedy_value(options: list[list[_Option]], limits: Left) -> int:
+    left, value = list(limits), 0
+    for of_bid in options:
+        for option in sorted(of_bid, key=lambda o: -o.score[0]):
+            if all(left[place] >= amount for place, amount in option.use):
+                for place, amount in option.use:
+                    left[place] -= amount
+                value += option.score[0]
+                break
+    return value
+
+
+def _cut(left: Left, appetite: Left) -> Left:
+    """Forget what nobody could use any more, so that equal remainders look equal."""
+    return tuple(map(min, left, appetite))
+
+
+def _extend(
+    ways: dict[Left, _Way], of_bid: list[_Option], appetite: Left, least_value: int
+) -> dict[Left, _Way]:
+    """Decide one more bid in every way; drop what can no longer reach the known value."""
+    extended: dict[Left, _Way] = {}
+    for left, way in ways.items():
+        if way.score[0] >= least_value:
+            _keep(extended, _cut(left, appetite), way)
+        for option in of_bid:
+            is_hopeless = way.score[0] + option.score[0] < least_value
+            if is_hopeless or any(left[place] < amount for place, amount in option.use):
+                continue
+            after = list(left)
+            for place, amount in option.use:
+                after[place] -= amount
+            _keep(extended, _cut(tuple(after), appetite), _with(way, option))
+    return extended
+
+
+def _with(way: _Way, option: _Option) -> _Way:
+    value, weight, weighted_lots = (a + b for a, b in zip(way.score, option.score, strict=True))
+    return _Way((value, weight, weighted_lots), (*way.choices, option.choice), way.outcome_count)
+
+
+def _keep(ways: dict[Left, _Way], left: Left, way: _Way) -> None:
+    known = ways.get(left)
+    if known is None or way.score > known.score:
+        ways[left] = way
+    elif way.score == known.score:
+        outcome_count = known.outcome_count + way.outcome_count
+        ways[left] = _Way(known.score, known.choices, outcome_count)
