@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlmodel import Session
 
-from broker.errors import Busy, WrongSchema
+from broker.errors import Busy, StorageFailed, WrongSchema
 
 SCHEMA = "0002"
 """The revision of the schema that this version of the program reads and writes."""
@@ -57,14 +57,15 @@ def connect(url: str) -> Database:
 @contextmanager
 def writing(db: Database) -> Iterator[Session]:
     """Open a transaction that may write; it commits at the end, or leaves nothing behind."""
-    with Session(db.writer, expire_on_commit=False) as session, session.begin():
+    session = Session(db.writer, expire_on_commit=False)
+    with _storage_errors(db), session, session.begin():
         yield session
 
 
 @contextmanager
 def reading(db: Database) -> Iterator[Session]:
     """Open a transaction that sees one state of the market and cannot change it."""
-    with Session(db.reader) as session, session.begin():
+    with _storage_errors(db), Session(db.reader) as session, session.begin():
         yield session
 
 
@@ -75,27 +76,32 @@ def transact(db: Database, work: Callable[[Session], T]) -> T:
 
     Raises: Busy when the database stayed locked.
     """
-    for _ in range(ATTEMPTS):
-        try:
-            with writing(db) as session:
-                return work(session)
-        except OperationalError as error:
-            if not is_busy(error):
-                raise
-    raise Busy(f"The database {db.file} stayed locked by others.", hint="Try again in a minute.")
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Busy), writing(db) as session:
+            return work(session)
+    with writing(db) as session:
+        return work(session)
 
 
-def is_busy(error: OperationalError) -> bool:
-    """Say whether a statement failed only because others held a lock."""
-    code = getattr(error.orig, "sqlite_errorcode", 0)
-    return bool(code & 0xFF == sqlite3.SQLITE_BUSY)
+@contextmanager
+def _storage_errors(db: Database) -> Iterator[None]:
+    """Say what the database could not do in a sentence; broken rules of tables pass through."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            hint = "Try again in a minute."
+            raise Busy(f"The database {db.file} stayed locked by others.", hint=hint) from error
+        raise StorageFailed(f"The database {db.file} failed: {error.orig}.") from error
 
 
 def schema_of(db: Database) -> str | None:
     """Return the revision of the database's schema, or None where there is none."""
     if not db.file.exists():
         return None
-    with db.reader.connect() as connection:
+    with _storage_errors(db), db.reader.connect() as connection:
         known = connection.execute(
             text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
         )

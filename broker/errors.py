@@ -28,12 +28,6 @@ class NotFound(BrokerError):  # noqa: N818  # the market's word; every subclass 
     code = "not-found"
 
 
-class NotAllowed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
-    """The asker may not do this."""
-
-    code = "not-allowed"
-
-
 class Refused(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
     """The state of things does not allow it: a wrong state, or somebody else is at it."""
 
@@ -46,6 +40,12 @@ class Busy(Refused):
     code = "busy"
 
 
+class StorageFailed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """The database could not do its work: a full disk, a broken file, a lost connection."""
+
+    code = "storage-failed"
+
+
 class InvalidSettings(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
     """A setting in the environment is unknown or means nothing."""
 
@@ -56,18 +56,6 @@ class WrongSchema(BrokerError):  # noqa: N818  # the market's word; every subcla
     """The database has the schema of another version, or none."""
 
     code = "wrong-schema"
-
-
-class RunFailed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
-    """A run ended without an outcome that could be published."""
-
-    code = "run-failed"
-
-
-class InvalidQuestion(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
-    """A question about a table names a column or a value that is not there."""
-
-    code = "invalid-question"
 
 
 class InvalidInput(BrokerError):  # noqa: N818  # the market's word; every subclass is an error

@@ -1,0 +1,77 @@
+"""A round from files into the market: all of it or nothing, and the same content only once.
+
+The round goes through the same steps as one that people make: announced, opened, bid for, closed.
+What may stand in the files is the business of allocation/folders.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from allocation.folders import RoundFolder
+from allocation.wire import Document, round_document, sha256_of
+from broker.audit import Change
+from broker.bids import store_bids
+from broker.errors import Refused
+from broker.rounds import close_round, create_round, open_round
+from broker.states import RoundState
+from broker.tables import RoundRow
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, or would do: the round, its state, whether it was there before."""
+
+    round_key: str
+    state: RoundState
+    was_there: bool
+    bids: int
+
+
+def import_round(
+    session: Session, folder: RoundFolder, change: Change, *, is_open: bool = False
+) -> Imported:
+    """Store a round ready to run, or still open for bids.
+
+    Raises: Refused if the market has a round of this key with other content.
+    """
+    planned = plan_import(session, folder, is_open=is_open)
+    if planned.was_there:
+        return planned
+    row = create_round(session, folder, change, imported_sha256=content_sha256(folder))
+    open_round(session, row.key, change)
+    store_bids(session, row, folder.problem.bids, folder.titles)
+    if not is_open:
+        close_round(session, row.key, change)
+    return planned
+
+
+def plan_import(session: Session, folder: RoundFolder, *, is_open: bool = False) -> Imported:
+    """Say what an import would do, and write nothing. Raises: Refused as the import itself."""
+    problem = folder.problem
+    row = session.scalars(select(RoundRow).where(col(RoundRow.key) == problem.round_key)).first()
+    if row is None:
+        state = RoundState.OPEN if is_open else RoundState.CLOSED
+        return Imported(problem.round_key, state, was_there=False, bids=len(problem.bids))
+    if row.imported_sha256 != content_sha256(folder):
+        raise Refused(
+            f"There is a round {row.key} already, {row.state}, with other content.",
+            hint="Give the round another key; what was announced is never replaced.",
+            round_key=row.key,
+        )
+    return Imported(row.key, RoundState(row.state), was_there=True, bids=len(problem.bids))
+
+
+def content_sha256(folder: RoundFolder) -> str:
+    """Return the hash of all that a round folder says, names and titles included."""
+    document: Document = {
+        "round": round_document(folder.problem),
+        "name": folder.name,
+        "pools": {key: asdict(label) for key, label in folder.pools.items()},
+        "teams": dict(folder.teams),
+        "titles": dict(folder.titles),
+    }
+    return sha256_of(document)

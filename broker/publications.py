@@ -1,0 +1,74 @@
+"""What a publication writes: awards, declines and list prices of one checked run.
+
+The database takes these rows only while the run is checked, and keeps them for ever. runs.py
+says when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session
+
+from allocation.outcome import Award, Decline, ListPrice, Outcome
+from broker.directory import bid_ids_of, pool_ids_of
+from broker.tables import AwardRow, DeclineRow, ListPriceRow, RoundRow, RunRow
+
+Ids = Mapping[str, str]
+"""The stored id of every key."""
+
+
+def store_outcome(session: Session, row: RoundRow, run: RunRow, outcome: Outcome) -> None:
+    """Write the decision on every bid of a round, and its prices."""
+    bid_ids = bid_ids_of(session, row)
+    pool_ids = pool_ids_of(session, row)
+    for table, rows in (
+        (AwardRow, _awards(run, outcome.awards, bid_ids)),
+        (DeclineRow, _declines(run, outcome.declines, bid_ids, pool_ids)),
+        (ListPriceRow, _prices(run, outcome.prices, pool_ids)),
+    ):
+        values = list(rows)
+        if values:
+            session.execute(insert(table), values)
+
+
+def _awards(run: RunRow, awards: tuple[Award, ...], bid_ids: Ids) -> Iterator[dict[str, Any]]:
+    for award in awards:
+        yield {
+            "run_id": run.id,
+            "bid_id": bid_ids[award.bid_key],
+            "alternative": award.alternative,
+            "start": award.start,
+            "lots": award.lots,
+            "value_score": award.value_score,
+            "payment_credits": award.payment_credits,
+        }
+
+
+def _declines(
+    run: RunRow, declines: tuple[Decline, ...], bid_ids: Ids, pool_ids: Ids
+) -> Iterator[dict[str, Any]]:
+    for decline in declines:
+        yield {
+            "run_id": run.id,
+            "bid_id": bid_ids[decline.bid_key],
+            "reason": decline.reason,
+            "alternative": decline.alternative,
+            "pool_id": pool_ids[decline.pool_key] if decline.pool_key else None,
+            "day": decline.day,
+            "minimum_winning_offer_credits": decline.minimum_winning_offer_credits,
+            "detail": decline.detail,
+        }
+
+
+def _prices(run: RunRow, prices: tuple[ListPrice, ...], pool_ids: Ids) -> Iterator[dict[str, Any]]:
+    for price in prices:
+        yield {
+            "run_id": run.id,
+            "pool_id": pool_ids[price.pool_key],
+            "day": price.day,
+            "tier": price.tier,
+            "list_price_microcredits": price.list_price_microcredits,
+        }

@@ -1,0 +1,187 @@
+"""Rounds: announced with their offer, opened for bids, closed for good, finished.
+
+Every function works inside the caller's transaction and writes its audit event there. Bids stand
+in bids.py, the frozen copy of a round in snapshots.py, allocation and publication in runs.py.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import insert, select
+from sqlmodel import Session, col
+
+from allocation.folders import RoundFolder
+from allocation.problem import DayUnits, PoolKey
+from broker.audit import Change, record
+from broker.directory import keep_pools, keep_teams
+from broker.errors import InvalidRound, NotFound, Refused
+from broker.snapshots import take_snapshot
+from broker.states import RoundState, move_round
+from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RoundTeamRow
+from broker.texts import findings_in_key, findings_in_number, findings_in_text
+
+AFTER_OPEN = frozenset({RoundState.CLOSED, RoundState.PUBLISHED, RoundState.FINISHED})
+
+
+def find_round(session: Session, key: str) -> RoundRow:
+    """Return a round by its key. Raises: NotFound."""
+    row = session.scalars(select(RoundRow).where(col(RoundRow.key) == key)).first()
+    if row is None:
+        raise NotFound(
+            f"There is no round {key[:64]}.", hint="`broker round list` names them.", round_key=key
+        )
+    return row
+
+
+def create_round(
+    session: Session,
+    offer: RoundFolder,
+    change: Change,
+    *,
+    opens_at: dt.datetime | None = None,
+    closes_at: dt.datetime | None = None,
+    imported_sha256: str | None = None,
+) -> RoundRow:
+    """Announce a round with its pools, capacity and bidders; bids come when it is open.
+
+    Bids of `offer` are not placed here. Raises: InvalidRound, or Refused if the key is taken.
+    """
+    _check_offer(offer)
+    problem = offer.problem
+    if session.scalars(select(RoundRow).where(col(RoundRow.key) == problem.round_key)).first():
+        raise Refused(f"There is a round {problem.round_key} already.", round_key=problem.round_key)
+    row = RoundRow(
+        id=str(uuid4()),
+        key=problem.round_key,
+        name=offer.name,
+        state=RoundState.SCHEDULED,
+        starts_on=problem.starts_on,
+        days=problem.days,
+        nonce=problem.nonce,
+        floor_ratio=problem.floor_ratio,
+        imported_sha256=imported_sha256,
+        opens_at=opens_at,
+        closes_at=closes_at,
+    )
+    session.add(row)
+    session.flush()
+    _store_offer(session, row, offer, change)
+    record(session, change, f"round.{row.state}", f"round:{row.key}")
+    return row
+
+
+def open_round(session: Session, key: str, change: Change) -> bool:
+    """Let teams bid; return False if they could already. Raises: NotFound, Refused."""
+    row = find_round(session, key)
+    if row.state == RoundState.OPEN:
+        return False
+    move_round(session, row, RoundState.OPEN, change, opens_at=row.opens_at or change.at)
+    return True
+
+
+def close_round(session: Session, key: str, change: Change) -> bool:
+    """End the bidding and freeze the bids; return False if that was done.
+
+    Raises: NotFound, Refused.
+    """
+    row = find_round(session, key)
+    if row.state in AFTER_OPEN:
+        return False
+    if row.state != RoundState.OPEN:
+        raise Refused(f"Round {key} is {row.state}; only an open round can close.", round_key=key)
+    snapshot = take_snapshot(session, row, change)
+    facts = {"problem_sha256": snapshot.problem_sha256, "snapshot_sha256": snapshot.document_sha256}
+    move_round(session, row, RoundState.CLOSED, change, facts=facts, closed_at=change.at)
+    return True
+
+
+def finish_round(session: Session, key: str, change: Change) -> bool:
+    """Say that a published round's sprint is over; return False if that was said.
+
+    Raises: NotFound, Refused.
+    """
+    row = find_round(session, key)
+    if row.state == RoundState.FINISHED:
+        return False
+    move_round(session, row, RoundState.FINISHED, change)
+    return True
+
+
+def _check_offer(offer: RoundFolder) -> None:
+    findings = list(_findings_in_offer(offer))
+    if findings:
+        raise InvalidRound(offer.problem.round_key[:64], findings)
+
+
+def _findings_in_offer(offer: RoundFolder) -> Iterator[str]:
+    problem = offer.problem
+    yield from findings_in_key("round", problem.round_key)
+    yield from findings_in_text("name", offer.name)
+    yield from findings_in_number("days", problem.days, 1, 366)
+    for pool in problem.pools:
+        yield from findings_in_key("pool", pool.key)
+        yield from findings_in_number(f"pool {pool.key}", pool.reserve_price_credits, 0)
+        label = offer.pools[pool.key]
+        for text in (label.name, label.unit, label.owner, label.description, label.classification):
+            yield from findings_in_text(f"pool {pool.key}", text)
+    for team in problem.teams:
+        yield from findings_in_key("team", team.key)
+        yield from findings_in_number(f"team {team.key}", team.credits, 0)
+        yield from findings_in_text(f"team {team.key}", offer.teams[team.key])
+    for units in (*problem.capacity, *problem.commitments):
+        what = f"units of {units.pool_key} on {units.day}"
+        yield from findings_in_number(what, units.reserved_units, 0)
+        yield from findings_in_number(what, units.spot_units, 0)
+
+
+def _store_offer(session: Session, row: RoundRow, offer: RoundFolder, change: Change) -> None:
+    pool_ids = keep_pools(session, offer.pools, change)
+    team_ids = keep_teams(session, offer.teams, change)
+    problem = offer.problem
+    _insert(
+        session,
+        RoundPoolRow,
+        (
+            {
+                "round_id": row.id,
+                "pool_id": pool_ids[pool.key],
+                "kind": offer.pools[pool.key].kind,
+                "unit": offer.pools[pool.key].unit,
+                "reserve_price_credits": pool.reserve_price_credits,
+            }
+            for pool in problem.pools
+        ),
+    )
+    _insert(session, CapacityRow, _day_units(row, problem.capacity, pool_ids))
+    _insert(session, CommitmentRow, _day_units(row, problem.commitments, pool_ids))
+    _insert(
+        session,
+        RoundTeamRow,
+        (
+            {"round_id": row.id, "team_id": team_ids[team.key], "credits": team.credits}
+            for team in problem.teams
+        ),
+    )
+
+
+def _day_units(
+    row: RoundRow, units: Iterable[DayUnits], pool_ids: Mapping[PoolKey, str]
+) -> Iterator[dict[str, Any]]:
+    for line in units:
+        yield {
+            "round_id": row.id,
+            "pool_id": pool_ids[line.pool_key],
+            "day": line.day,
+            "reserved_units": line.reserved_units,
+            "spot_units": line.spot_units,
+        }
+
+
+def _insert(session: Session, table: type[Any], rows: Iterable[dict[str, Any]]) -> None:
+    values = list(rows)
+    if values:
+        session.execute(insert(table), values)

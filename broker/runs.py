@@ -1,0 +1,280 @@
+"""Runs: a closed round is claimed, solved, judged and published, exactly once.
+
+The solver works outside any transaction and hands back an outcome; the judge speaks before
+anybody sees it; publication is one transaction guarded by the round's state and the lease's
+fence. Leases stand in leases.py, what a publication writes in publications.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import insert, select
+from sqlmodel import Session, col
+
+from allocation.errors import BrokenOutcome
+from allocation.judge import check_outcome
+from allocation.options import Options, Progress
+from allocation.outcome import Outcome
+from allocation.problem import Problem
+from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
+from broker.audit import Actor, Change, record
+from broker.clock import Clock
+from broker.db import Database, transact
+from broker.errors import Busy, Refused
+from broker.leases import Lease, kept, release_lease, take_lease
+from broker.publications import store_outcome
+from broker.rounds import close_round, find_round
+from broker.snapshots import frozen_problem
+from broker.states import RoundState, RunPurpose, RunState, move_round, move_run
+from broker.tables import RoundRow, RunRow, RunStageRow
+
+log = structlog.get_logger()
+
+ReportProgress = Callable[[Progress], None]
+Solve = Callable[[Problem, Options, ReportProgress], Outcome]
+"""Answers a problem. Raises: NoOutcome or BrokenOutcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run came to; `outcome` is None where the round was published before."""
+
+    round_key: str
+    round_state: RoundState
+    run_id: str
+    run_state: RunState
+    revision: int
+    outcome_sha256: str
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a run holds while it works."""
+
+    round_key: str
+    run_id: str
+    lease: Lease
+    problem: Problem
+
+
+def run_round(
+    db: Database,
+    round_key: str,
+    options: Options,
+    clock: Clock,
+    actor: Actor,
+    solve: Solve,
+    report_progress: ReportProgress,
+    *,
+    purpose: RunPurpose = RunPurpose.PUBLICATION,
+) -> Ran:
+    """Allocate a round and publish the result, or only rehearse it. Safe to repeat.
+
+    Raises: NotFound; Refused if the round is in the wrong state or another host runs it;
+    NoOutcome or BrokenOutcome, after which the run is failed and a new one may follow.
+    """
+
+    def now() -> Change:
+        return Change(actor, clock())
+
+    holder = f"{actor}/{uuid4().hex[:12]}"
+    claim = transact(db, lambda session: _claim(session, round_key, holder, purpose, now()))
+    if isinstance(claim, Ran):
+        return claim
+    with _failing(db, claim, now):
+        with kept(db, claim.lease, clock):
+            outcome = solve(claim.problem, options, _storing(db, claim, report_progress))
+        violations = check_outcome(claim.problem, outcome)
+        if violations:
+            raise BrokenOutcome(round_key, violations)
+        transact(db, lambda session: _check(session, claim, outcome, now()))
+        finish = _publish if purpose is RunPurpose.PUBLICATION else _end_rehearsal
+        return transact(db, lambda session: finish(session, claim, outcome, now()))
+
+
+def published_run(session: Session, row: RoundRow) -> RunRow | None:
+    """Return the run whose outcome a round shows, the latest revision; None before it is out."""
+    published = (
+        select(RunRow)
+        .where(col(RunRow.round_id) == row.id, col(RunRow.state) == RunState.PUBLISHED)
+        .order_by(col(RunRow.revision).desc())
+    )
+    return session.scalars(published).first()
+
+
+def _claim(
+    session: Session, round_key: str, holder: str, purpose: RunPurpose, change: Change
+) -> _Claim | Ran:
+    row = find_round(session, round_key)
+    published = published_run(session, row)
+    if published is not None:
+        return _ran(row, published, None)
+    _refuse_floors(row)
+    _close_if_due(session, row, change)
+    if row.state != RoundState.CLOSED:
+        raise Refused(f"Round {round_key} is {row.state}; only a closed round can be run.")
+    lease = take_lease(session, row, holder, change.at)
+    _give_up_earlier_runs(session, row, change)
+    problem = frozen_problem(session, row)
+    run_id = _start_run(session, row, purpose, problem, change)
+    return _Claim(round_key, run_id, lease, problem)
+
+
+def _refuse_floors(row: RoundRow) -> None:
+    if row.floor_ratio > 0:
+        raise Refused(
+            f"Round {row.key} asks for fairness floors, which this version does not support.",
+            hint="Give the round a floor ratio of 0.",
+        )
+
+
+def _close_if_due(session: Session, row: RoundRow, change: Change) -> None:
+    if row.state != RoundState.OPEN:
+        return
+    if row.closes_at is None or change.at < row.closes_at:
+        until = f"until {row.closes_at}" if row.closes_at else "and has no closing time"
+        raise Refused(
+            f"Round {row.key} is open for bids {until}.",
+            hint=f"`broker round close {row.key}` closes it now.",
+        )
+    close_round(session, row.key, change)
+
+
+def _give_up_earlier_runs(session: Session, row: RoundRow, change: Change) -> None:
+    """End the runs of a host whose lease ran out; rehearsals that were checked stay."""
+    earlier = select(RunRow).where(
+        col(RunRow.round_id) == row.id, col(RunRow.state).in_([RunState.SOLVING, RunState.CHECKED])
+    )
+    for run in session.scalars(earlier).all():
+        if run.state == RunState.SOLVING:
+            why = "Its host stopped before it was done, and its lease ran out."
+            move_run(session, run, RunState.FAILED, change, failure=why, finished_at=change.at)
+        elif run.purpose == RunPurpose.PUBLICATION:
+            move_run(session, run, RunState.STALE, change)
+
+
+def _start_run(
+    session: Session, row: RoundRow, purpose: RunPurpose, problem: Problem, change: Change
+) -> str:
+    run = RunRow(
+        id=str(uuid4()),
+        round_id=row.id,
+        purpose=purpose,
+        state=RunState.SOLVING,
+        fence=row.fence,
+        problem_sha256=problem_sha256(problem),
+        started_at=change.at,
+    )
+    session.add(run)
+    session.flush()
+    facts = {"round_key": row.key, "purpose": purpose, "problem_sha256": run.problem_sha256}
+    record(session, change, f"run.{run.state}", f"run:{run.id}", **facts)
+    return run.id
+
+
+def _storing(db: Database, claim: _Claim, report_progress: ReportProgress) -> ReportProgress:
+    """Return a reporter that also stores each line, so that the screens can show it."""
+    lines: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        lines.append(progress)
+        stage = _stage(claim, len(lines), progress)
+        try:
+            transact(db, lambda session: session.execute(insert(RunStageRow), [stage]))
+        except Busy as error:
+            log.warning("run.progress-not-stored", run_id=claim.run_id, why=str(error))
+        report_progress(progress)
+
+    return report
+
+
+def _stage(claim: _Claim, position: int, progress: Progress) -> dict[str, Any]:
+    return {
+        "run_id": claim.run_id,
+        "position": position,
+        "stage": progress.stage,
+        "value": progress.value,
+        "bound": progress.bound,
+        "milliseconds": round(progress.seconds * 1000),
+    }
+
+
+@contextmanager
+def _failing(db: Database, claim: _Claim, now: Callable[[], Change]) -> Iterator[None]:
+    """Whatever ends the work early, say so in the run and let the next one begin."""
+    try:
+        yield
+    except BaseException as error:
+        why = str(error) or type(error).__name__
+        transact(db, lambda session: _fail(session, claim, why, now()))
+        raise
+
+
+def _fail(session: Session, claim: _Claim, why: str, change: Change) -> None:
+    run = session.get_one(RunRow, claim.run_id)
+    if run.state in {RunState.SOLVING, RunState.CHECKED}:
+        move_run(session, run, RunState.FAILED, change, failure=why, finished_at=change.at)
+    release_lease(session, claim.lease)
+
+
+def _check(session: Session, claim: _Claim, outcome: Outcome, change: Change) -> None:
+    """Keep what the judge found right, with all that proves it."""
+    sha256 = outcome.report.outcome_sha256
+    move_run(
+        session,
+        session.get_one(RunRow, claim.run_id),
+        RunState.CHECKED,
+        change,
+        facts={"outcome_sha256": sha256},
+        finished_at=change.at,
+        outcome_sha256=sha256,
+        report=canonical_json(report_document(outcome.report)).decode(),
+        certificate=canonical_json(certificate_document(outcome.certificate)).decode(),
+    )
+
+
+def _publish(session: Session, claim: _Claim, outcome: Outcome, change: Change) -> Ran:
+    """Show the outcome to everybody, if the round is still ours to publish."""
+    row = find_round(session, claim.round_key)
+    run = session.get_one(RunRow, claim.run_id)
+    sha256 = outcome.report.outcome_sha256
+    move_round(
+        session,
+        row,
+        RoundState.PUBLISHED,
+        change,
+        guards=claim.lease.guards,
+        facts={"run_id": run.id, "outcome_sha256": sha256},
+        published_at=change.at,
+        lease_holder=None,
+        lease_until=None,
+    )
+    store_outcome(session, row, run, outcome)
+    move_run(session, run, RunState.PUBLISHED, change, facts={"outcome_sha256": sha256})
+    return _ran(row, run, outcome)
+
+
+def _end_rehearsal(session: Session, claim: _Claim, outcome: Outcome, change: Change) -> Ran:
+    del change
+    release_lease(session, claim.lease)
+    row = find_round(session, claim.round_key)
+    return _ran(row, session.get_one(RunRow, claim.run_id), outcome)
+
+
+def _ran(row: RoundRow, run: RunRow, outcome: Outcome | None) -> Ran:
+    return Ran(
+        round_key=row.key,
+        round_state=RoundState(row.state),
+        run_id=run.id,
+        run_state=RunState(run.state),
+        revision=run.revision,
+        outcome_sha256=run.outcome_sha256 or "",
+        outcome=outcome,
+    )

@@ -1,0 +1,135 @@
+"""The states of rounds and runs, and the one table of their legal transitions.
+
+No other module writes a state: `move_round` and `move_run` change it with one guarded UPDATE and
+write exactly one audit event beside it. What a transition means stands in rounds.py and runs.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, Update, update
+from sqlmodel import Session, col
+
+from broker.audit import Change, record
+from broker.errors import Refused
+from broker.tables import RoundRow, RunRow
+
+
+class RoundState(StrEnum):
+    """Where a round stands in its life."""
+
+    SCHEDULED = "scheduled"
+    OPEN = "open"
+    CLOSED = "closed"
+    PUBLISHED = "published"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class RunState(StrEnum):
+    """Where a run of a round stands."""
+
+    SOLVING = "solving"
+    CHECKED = "checked"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    STALE = "stale"
+
+
+class RunPurpose(StrEnum):
+    """What a run is for: its outcome is published, or it is a rehearsal."""
+
+    PUBLICATION = "publication"
+    REHEARSAL = "rehearsal"
+
+
+TRANSITIONS: Mapping[StrEnum, frozenset[StrEnum]] = {
+    RoundState.SCHEDULED: frozenset({RoundState.OPEN, RoundState.CANCELLED}),
+    RoundState.OPEN: frozenset({RoundState.CLOSED, RoundState.CANCELLED}),
+    RoundState.CLOSED: frozenset({RoundState.PUBLISHED, RoundState.CANCELLED}),
+    RoundState.PUBLISHED: frozenset({RoundState.FINISHED}),
+    RoundState.FINISHED: frozenset(),
+    RoundState.CANCELLED: frozenset(),
+    RunState.SOLVING: frozenset({RunState.CHECKED, RunState.FAILED, RunState.STALE}),
+    RunState.CHECKED: frozenset({RunState.PUBLISHED, RunState.FAILED, RunState.STALE}),
+    RunState.PUBLISHED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.STALE: frozenset(),
+}
+"""What may follow each state; nothing follows an empty set."""
+
+
+def sources_of(state: StrEnum) -> list[str]:
+    """Return the states from which this one may be reached."""
+    return [
+        source.value
+        for source, targets in TRANSITIONS.items()
+        if type(source) is type(state) and state in targets
+    ]
+
+
+def move_round(
+    session: Session,
+    row: RoundRow,
+    state: RoundState,
+    change: Change,
+    *,
+    guards: tuple[ColumnElement[bool], ...] = (),
+    facts: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> None:
+    """Bring a round into a state, with what else changes in the same moment.
+
+    Raises: Refused if the round is in no state that this one may follow, or if a guard fails
+    because somebody else changed the round meanwhile.
+    """
+    if not _change_state(session, row, state, guards, columns):
+        raise _refusal(f"Round {row.key}", row.state, state)
+    record(session, change, f"round.{state}", f"round:{row.key}", **(facts or {}))
+
+
+def move_run(
+    session: Session,
+    row: RunRow,
+    state: RunState,
+    change: Change,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> None:
+    """Bring a run into a state. Raises: Refused if its state does not allow it."""
+    if not _change_state(session, row, state, (), columns):
+        raise _refusal(f"Run {row.id}", row.state, state)
+    record(session, change, f"run.{state}", f"run:{row.id}", **(facts or {}))
+
+
+def _change_state(
+    session: Session,
+    row: RoundRow | RunRow,
+    state: StrEnum,
+    guards: tuple[ColumnElement[bool], ...],
+    columns: Mapping[str, Any],
+) -> bool:
+    """Update the row if its state and the guards allow it; the row then tells what is stored."""
+    table = type(row)
+    legal = (col(table.id) == row.id, col(table.state).in_(sources_of(state)), *guards)
+    changed = changes_one(session, update(table).where(*legal).values(state=state, **columns))
+    session.refresh(row)
+    return changed
+
+
+def changes_one(session: Session, statement: Update) -> bool:
+    """Run a guarded UPDATE and say whether it found its row."""
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def _refusal(subject: str, found: str, wanted: StrEnum) -> Refused:
+    if found in sources_of(wanted):
+        return Refused(f"{subject} was changed by another host meanwhile.", subject=subject)
+    return Refused(
+        f"{subject} is {found} and cannot become {wanted}.", subject=subject, state=found
+    )
