@@ -79,9 +79,9 @@ def _minutes_later(minutes: int) -> dt.datetime:
 @st.composite
 def calendars(draw: st.DrawFn, pool_key: PoolKey, days: int) -> tuple[DayUnits, ...]:
     """Draw the gross units of a pool: the same every day, but for days that are short or closed."""
-    reserved = draw(st.sampled_from([6, 3, 12, 0]))
+    reserved = draw(st.sampled_from([6, 4, 9, 15, 0]))
     spot = draw(st.sampled_from([3, 0, 1, 6]))
-    cuts = [draw(st.sampled_from([1, 1, 1, 2, 99])) for _ in range(days)]
+    cuts = [draw(st.sampled_from([1, 1, 1, 1, 1, 2, 99])) for _ in range(days)]
     return tuple(
         DayUnits(pool_key, day(number), reserved // cut, spot // cut)
         for number, cut in enumerate(cuts)
@@ -91,9 +91,10 @@ def calendars(draw: st.DrawFn, pool_key: PoolKey, days: int) -> tuple[DayUnits, 
 @st.composite
 def held_units(draw: st.DrawFn, gross: DayUnits) -> DayUnits:
     """Draw commitments that the capacity can hold; spot commitments may use reserved units."""
-    reserved = draw(st.integers(0, gross.reserved_units))
+    reserved = min(gross.reserved_units, draw(st.sampled_from([0, 0, 1, 2])))
     rest = gross.reserved_units + gross.spot_units - reserved
-    return DayUnits(gross.pool_key, gross.day, reserved, draw(st.integers(0, rest)))
+    spot = min(rest, draw(st.sampled_from([0, 0, 0, 1, 3, 99])))
+    return DayUnits(gross.pool_key, gross.day, reserved, spot)
 
 
 @st.composite

@@ -1,0 +1,55 @@
+"""The judge: says whether an outcome may be published, in whole numbers and without a solver.
+
+It shares no code with the model, the engine, the prices or the reasons, so that a mistake there
+cannot hide here. Each module has one family of checks; each check returns violations and raises
+nothing. Start with ground.py (the round) and case.py (the outcome). Source: FORMATS, sections 1, 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from allocation.judge.case import Case, open_case
+from allocation.judge.certificate import check_certificate
+from allocation.judge.decisions import check_decisions
+from allocation.judge.feasibility import check_awards, check_capacity, check_credits
+from allocation.judge.prices import check_list_prices, check_payments
+from allocation.judge.reasons import check_declines
+from allocation.judge.report import (
+    check_baselines,
+    check_bounds,
+    check_counts,
+    check_identity,
+    check_search,
+)
+from allocation.judge.shape import check_shape
+from allocation.outcome import Outcome, Violation
+from allocation.problem import Problem
+
+CHECKS: tuple[Callable[[Case], Iterator[Violation]], ...] = (
+    check_decisions,
+    check_awards,
+    check_capacity,
+    check_credits,
+    check_certificate,
+    check_list_prices,
+    check_payments,
+    check_declines,
+    check_bounds,
+    check_baselines,
+    check_counts,
+    check_search,
+    check_identity,
+)
+
+
+def check_outcome(problem: Problem, outcome: Outcome) -> tuple[Violation, ...]:
+    """Return every rule that the outcome breaks; none means that it may be published.
+
+    An outcome whose parts are not even of the right kind is judged for that alone.
+    """
+    malformed = tuple(check_shape(outcome))
+    if malformed:
+        return malformed
+    case = open_case(problem, outcome)
+    return tuple(violation for check in CHECKS for violation in check(case))

@@ -1,0 +1,96 @@
+"""An outcome laid beside its round: who holds what, what is left, what a unit costs.
+
+Awards that name something unknown are left out here; decisions.py and feasibility.py report them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from allocation.judge.ground import Ask, Days, Ground, Room, running_sums, survey
+from allocation.outcome import Award, Outcome, Status
+from allocation.problem import Problem, TeamKey, Tier
+
+
+@dataclass(frozen=True)
+class Holding:
+    """An award with the ask that it grants; `start` is the number of its start day."""
+
+    award: Award
+    ask: Ask
+    start: int
+
+    @property
+    def offer_credits(self) -> int:
+        """What the whole award would cost at its offer."""
+        return self.ask.offer_credits * self.award.lots
+
+
+@dataclass(frozen=True)
+class Case:
+    """A round and the outcome that is judged."""
+
+    ground: Ground
+    outcome: Outcome
+    holdings: tuple[Holding, ...]
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the outcome claims to be the best there is."""
+        return self.outcome.report.status is Status.OPTIMAL
+
+    @cached_property
+    def room_left(self) -> Room:
+        """What is left of the units after the awards; below zero where they take too much."""
+        room = self.ground.room.copy()
+        for holding in self.holdings:
+            _take(room, holding)
+        return room
+
+    @cached_property
+    def credits_left(self) -> dict[TeamKey, int]:
+        """What is left of the credits after the offers of the awards."""
+        left = dict(self.ground.credits)
+        for holding in self.holdings:
+            left[holding.ask.team_key] -= holding.offer_credits
+        return left
+
+    @cached_property
+    def list_prices(self) -> dict[Tier, Days]:
+        """The published prices in millionths; zero where none is published."""
+        prices = {tier: self.ground.blank() for tier in Tier}
+        for row in self.outcome.prices:
+            if row.pool_key in prices[row.tier] and self.ground.has_day(row.day):
+                day = self.ground.number_of(row.day)
+                prices[row.tier][row.pool_key][day] = row.list_price_microcredits
+        return prices
+
+    @cached_property
+    def list_price_sums(self) -> dict[Tier, Days]:
+        """The published prices as running sums."""
+        return {tier: running_sums(days) for tier, days in self.list_prices.items()}
+
+
+def open_case(problem: Problem, outcome: Outcome) -> Case:
+    """Lay an outcome beside its round."""
+    ground = survey(problem)
+    found = (_holding(ground, award) for award in outcome.awards)
+    return Case(ground, outcome, tuple(holding for holding in found if holding))
+
+
+def _holding(ground: Ground, award: Award) -> Holding | None:
+    start = ground.number_of(award.start)
+    for ask in ground.asks.get(award.bid_key, ()):
+        if ask.number == award.alternative and start in ask.starts:
+            return Holding(award, ask, start)
+    return None
+
+
+def _take(room: Room, holding: Holding) -> None:
+    for run in holding.ask.runs:
+        units = run.units * holding.award.lots
+        for day in range(holding.start + run.first, holding.start + run.end):
+            room.total[run.pool_key][day] -= units
+            if holding.ask.tier is Tier.RESERVED:
+                room.reserved[run.pool_key][day] -= units
