@@ -1,0 +1,58 @@
+"""`python -m allocation`: the engine as a process of its own, with nothing but a problem in hand.
+
+Standard input: one JSON object, `{"round": ROUND_DOCUMENT, "options": {...}}` (wire.py). Standard
+output: JSON objects, one a line: `{"progress": ...}` after every stage, `{"outcome": ...}` for a
+first outcome and again for the final one, `{"error": ...}` where there is none (exit 2). It reads
+no file, no environment and no database; the caller keeps the time and may end it at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+
+from allocation import wire
+from allocation.errors import AllocationError
+from allocation.options import Options, Progress
+from allocation.outcome import Outcome, Pricing
+
+
+def main() -> int:
+    """Read a problem, allocate it, write what is found as it is found."""
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # solvers print where they like
+
+    def say(kind: str, document: object) -> None:
+        output.write(json.dumps({kind: document}) + "\n")
+        output.flush()
+
+    def say_progress(progress: Progress) -> None:
+        say("progress", asdict(progress))
+
+    def say_outcome(outcome: Outcome) -> None:
+        say("outcome", wire.outcome_document(outcome))
+
+    try:
+        request = json.load(sys.stdin)
+        problem = wire.problem_from_round_document(request["round"])
+        options = read_options(request["options"])
+    except (AllocationError, KeyError, TypeError, ValueError) as error:
+        say("error", f"The problem cannot be read: {error}")
+        return 2
+    from allocation.engine.portfolio import allocate  # noqa: PLC0415  # OR-Tools is slow to import
+
+    say_outcome(allocate(problem, options, time.monotonic, say_progress, say_outcome))
+    return 0
+
+
+def read_options(document: dict[str, object]) -> Options:
+    """Rebuild options from JSON. Raises: ValueError or TypeError if they are none."""
+    pricing = Pricing(str(document["pricing"]))
+    return Options(**{**document, "pricing": pricing})  # type: ignore[arg-type]  # checked by use
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""From what a search knows to an outcome: awards, payments, reasons, report. No solver in here.
+
+A search of any kind, the engine's portfolio or a baseline alone, ends here, so that every outcome
+is put together in one way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from allocation import baselines, prices, reasons, wire
+from allocation.baselines import Placed
+from allocation.certificate import Bound, certify, no_duals
+from allocation.columns import Columns, Whole, build_columns
+from allocation.engine import rounding
+from allocation.options import Options
+from allocation.outcome import (
+    Award,
+    Baselines,
+    Counts,
+    Outcome,
+    Proof,
+    Report,
+    Status,
+    StoppedBy,
+    TieBreak,
+)
+from allocation.problem import Problem
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search knows in the end.
+
+    Units: `bound` and `claims` (what each solver claims as a bound) are whole value points,
+    `seconds` per stage; `began` is a reading of the clock. `tied_bids` index the problem's bids.
+    """
+
+    columns: Columns
+    lots: Whole
+    certified: Bound
+    bound: int
+    baselines: Baselines
+    began: float
+    seconds: Mapping[str, float]
+    solver: Mapping[str, object]
+    claims: Mapping[str, int] = field(default_factory=dict)
+    stopped_by_clock: bool = True
+    is_unique: bool = False
+    tied_bids: frozenset[int] = frozenset()
+
+    @property
+    def value(self) -> int:
+        """The value of the outcome, in points."""
+        return rounding.value_of(self.columns, self.lots)
+
+    @property
+    def is_proven(self) -> bool:
+        """Say whether nothing better can exist."""
+        return self.value == self.bound
+
+
+def assemble(result: Result, options: Options, clock: Clock) -> Outcome:
+    """Price the awards, give reasons for the rest, and report."""
+    began = clock()
+    problem = result.columns.problem
+    certificate = result.certified.certificate
+    listed = prices.price_list(problem, certificate)
+    placements = np.flatnonzero(result.lots).tolist()
+    awards = tuple(_award(result, options, listed, k) for k in placements)
+    tied = {problem.bids[b].key for b in result.tied_bids}
+    circumstances = reasons.Circumstances(result.is_proven, tied)
+    declines = reasons.decline_all(problem, awards, listed, circumstances)
+    ended = clock()
+    seconds = {
+        **result.seconds,
+        "prices-and-reasons": round(ended - began, 3),
+        "total": round(ended - result.began, 3),
+    }
+    decision = wire.outcome_sha256(awards, declines, listed.prices)
+    counts = Counts(len(problem.bids), len(awards), len(declines), result.columns.count)
+    report = _report(result, options, decision, counts, seconds)
+    return Outcome(awards, declines, listed.prices, certificate, report)
+
+
+def _award(result: Result, options: Options, listed: prices.PriceList, k: int) -> Award:
+    columns = result.columns
+    problem = columns.problem
+    bid, number = problem.bids[int(columns.bid[k])], int(columns.alternative[k])
+    alternative = next(a for a in bid.alternatives if a.number == number)
+    start, lots = columns.start_day(k), int(result.lots[k])
+    payment = prices.payment_credits(problem, listed, options.pricing, alternative, start, lots)
+    return Award(bid.key, number, start, lots, alternative.value_score_per_lot * lots, payment)
+
+
+def _report(
+    result: Result, options: Options, decision: str, counts: Counts, seconds: Mapping[str, float]
+) -> Report:
+    problem, value, bound = result.columns.problem, result.value, result.bound
+    return Report(
+        round_key=problem.round_key,
+        problem_sha256=wire.problem_sha256(problem),
+        outcome_sha256=decision,
+        pricing=options.pricing,
+        status=Status.OPTIMAL if result.is_proven else Status.FEASIBLE,
+        proof=_proof(result),
+        tie_break=TieBreak.UNIQUE if result.is_unique else TieBreak.INCOMPLETE,
+        value=value,
+        bound=bound,
+        certified_bound=result.certified.value,
+        gap_ratio=(bound - value) / bound if bound else 0.0,
+        stopped_by=_stopped_by(result),
+        seconds=seconds,
+        solver=result.solver,
+        baselines=result.baselines,
+        counts=counts,
+    )
+
+
+def _proof(result: Result) -> Proof:
+    if not result.is_proven:
+        return Proof.NONE
+    if result.value == result.certified.value:
+        return Proof.CERTIFIED
+    agreeing = [solver for solver, claim in result.claims.items() if claim <= result.value]
+    return Proof.TWO_SOLVERS if len(agreeing) > 1 else Proof.ONE_SOLVER
+
+
+def _stopped_by(result: Result) -> StoppedBy:
+    if result.is_proven:
+        return StoppedBy.PROOF
+    return StoppedBy.WALL_CLOCK if result.stopped_by_clock else StoppedBy.DETERMINISTIC_LIMIT
+
+
+def serve_baselines(columns: Columns) -> tuple[Baselines, list[Whole]]:
+    """Let the two simple rules serve a round: their values, and their lots per placement."""
+    problem = columns.problem
+    served = baselines.first_come(problem), baselines.density_greedy(problem)
+    first_come, density_greedy = (baselines.value_of(problem, placed) for placed in served)
+    return Baselines(first_come, density_greedy), [_lots_of(columns, p) for p in served]
+
+
+def _lots_of(columns: Columns, served: tuple[Placed, ...]) -> Whole:
+    problem = columns.problem
+    index = {bid.key: n for n, bid in enumerate(problem.bids)}
+    places = (columns.bid.tolist(), columns.alternative.tolist(), columns.start.tolist())
+    column = {place: k for k, place in enumerate(zip(*places, strict=True))}
+    lots = np.zeros(columns.count, np.int64)
+    for p in served:
+        start = (p.start - problem.starts_on).days
+        lots[column[index[p.bid_key], p.alternative, start]] = p.lots
+    return lots
+
+
+def baseline_outcome(problem: Problem, options: Options, clock: Clock, why: str) -> Outcome:
+    """Return the better baseline, filled up: what is left where the engine has no answer.
+
+    `why` says in the report what happened to the engine.
+    """
+    began = clock()
+    columns = build_columns(problem)
+    certified = certify(columns, no_duals(columns), None)
+    values, served = serve_baselines(columns)
+    order = np.argsort(-certified.gain.astype(float), kind="stable").tolist()
+    best = max(served, key=lambda lots: rounding.value_of(columns, lots))
+    result = Result(
+        columns=columns,
+        lots=rounding.serve(columns, order, best),
+        certified=certified,
+        bound=certified.value,
+        baselines=values,
+        began=began,
+        seconds={},
+        solver={"engine": "baseline", "why": why, "seed": options.seed},
+    )
+    return assemble(result, options, clock)

@@ -1,0 +1,76 @@
+"""The model as MathOpt protos: its LP relaxation, and the whole mixed-integer program.
+
+The relaxation has one variable per placement, the fraction of its most lots: with f in [0, 1] and
+lots = max · f, the choices and the ranges of lots add nothing to it. Built from arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from ortools.math_opt import model_pb2
+from ortools.math_opt.python import mathopt
+
+from allocation.columns import Whole
+from allocation.engine.variables import Rows, Terms, Variables
+from allocation.model import Block, Model
+
+
+def relaxation(model: Model) -> mathopt.Model:
+    """Return the LP relaxation: a fraction per placement, the rows of C1 to C4 in order."""
+    count = model.columns.count
+    proto = _new_model(np.ones(count, np.int64), is_integer=False)
+    _set_objective(proto, Terms(np.arange(count), model.largest_value))
+    _add_rows(proto, [_in_fractions(model, block) for block in model.blocks])
+    return mathopt.Model.from_model_proto(proto)
+
+
+def _in_fractions(model: Model, block: Block) -> Rows:
+    scale = model.columns.max_lots[block.column] if block.of_lots else 1
+    return Rows(block.names, block.upper, block.row, Terms(block.column, block.coefficient * scale))
+
+
+def mixed_integer_program(model: Model, variables: Variables) -> mathopt.Model:
+    """Return the whole model: choices and lots, the rows of C1 to C5."""
+    columns = model.columns
+    ones = np.ones(columns.count, np.int64)
+    proto = _new_model(np.concatenate([ones, columns.max_lots[variables.varying]]), is_integer=True)
+    _set_objective(proto, variables.objective(columns.value))
+    rows = [variables.rows_of(block) for block in model.blocks]
+    _add_rows(proto, [*rows, variables.add_lots_ranges()])
+    return mathopt.Model.from_model_proto(proto)
+
+
+def _new_model(upper: Whole, *, is_integer: bool) -> model_pb2.ModelProto:
+    proto = model_pb2.ModelProto()
+    proto.variables.ids.extend(range(len(upper)))
+    proto.variables.lower_bounds.extend([0.0] * len(upper))
+    proto.variables.upper_bounds.extend(upper.astype(float).tolist())
+    proto.variables.integers.extend([is_integer] * len(upper))
+    return proto
+
+
+def _set_objective(proto: model_pb2.ModelProto, terms: Terms) -> None:
+    order = np.argsort(terms.variable)
+    proto.objective.maximize = True
+    proto.objective.linear_coefficients.ids.extend(terms.variable[order].tolist())
+    values = terms.coefficient[order].astype(float).tolist()
+    proto.objective.linear_coefficients.values.extend(values)
+
+
+def _add_rows(proto: model_pb2.ModelProto, blocks: Iterable[Rows]) -> None:
+    """Append blocks of rows, numbered one after the other, each row's terms by variable."""
+    constraints, matrix = proto.linear_constraints, proto.linear_constraint_matrix
+    first = 0
+    for block in blocks:
+        count = len(block.upper)
+        constraints.ids.extend(range(first, first + count))
+        constraints.names.extend(block.names)
+        constraints.lower_bounds.extend([-np.inf] * count)
+        constraints.upper_bounds.extend(block.upper.astype(float).tolist())
+        order = np.lexsort((block.terms.variable, block.row))
+        matrix.row_ids.extend((block.row[order] + first).tolist())
+        matrix.column_ids.extend(block.terms.variable[order].tolist())
+        matrix.coefficients.extend(block.terms.coefficient[order].astype(float).tolist())
+        first += count

@@ -1,0 +1,222 @@
+"""The portfolio: stage by stage from a problem to its outcome. Start reading here.
+
+No single solver wins, so the best value may come from one and the best bound from another. Every
+stage leaves the incumbent at least as good; the certificate, the prices and the reasons follow
+from what is known at the end. Time comes in as a clock; nothing here reads one of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import numpy as np
+
+from allocation.assembly import Result, assemble, serve_baselines
+from allocation.certificate import Bound, certify
+from allocation.columns import build_columns
+from allocation.engine import rounding
+from allocation.engine.branch_and_bound import solve_mip
+from allocation.engine.relaxation import Relaxation, solve_relaxation
+from allocation.engine.search import (
+    LARGEST_TRUSTED_SUM,
+    Clock,
+    Deadline,
+    Found,
+    Incumbent,
+    largest_row_sum,
+)
+from allocation.engine.variables import Variables, lay_out
+from allocation.model import Model, build
+from allocation.options import Options, Progress
+from allocation.outcome import Outcome
+from allocation.problem import Problem
+
+Reporter = Callable[[Progress], None]
+Keeper = Callable[[Outcome], None]
+LARGEST_CPSAT = 20_000
+"""Placements above which CP-SAT on the whole model finds nothing that HiGHS does not."""
+SOLVER_SHARE = 0.55
+"""The part of the time that is left after the relaxation which branch and bound may use."""
+FINISH_RATIO = 0.06
+"""The part of the time limit that is kept for prices, reasons and the report."""
+
+
+def allocate(
+    problem: Problem, options: Options, clock: Clock, report: Reporter, keep: Keeper
+) -> Outcome:
+    """Decide a round: awards, declines, prices, and what proves them.
+
+    `report` is told after every stage; `keep` gets a first outcome as soon as there is one, so
+    that something remains whatever happens to this process.
+    """
+    run = _Run(problem, options, clock, report)
+    run.start()
+    if not run.incumbent.is_proven:
+        keep(assemble(run.result(), options, clock))
+    run.search()
+    return assemble(run.result(), options, clock)
+
+
+@dataclass
+class _Run:
+    """One allocation on its way through the stages."""
+
+    problem: Problem
+    options: Options
+    clock: Clock
+    report: Reporter
+    seconds: dict[str, float] = field(default_factory=dict)
+    clock_stopped: bool = False
+    is_unique: bool = False
+    tied_bids: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
+        limit = self.options.time_limit_seconds * (1 - FINISH_RATIO)
+        self.deadline = Deadline(self.clock, self.began + limit)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage and tell what is known after it."""
+        began = self.clock()
+        yield
+        now = self.clock()
+        self.seconds[name] = round(now - began, 3)
+        known = getattr(self, "incumbent", None)
+        value, bound = (known.value, known.bound) if known else (None, None)
+        self.report(Progress(name, value, bound, now - self.began))
+
+    # --- the search ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Run the stages that lead to a first good outcome and a certified bound."""
+        with self.stage("build"):
+            self.columns = build_columns(self.problem)
+            self.model: Model = build(self.columns)
+            self.variables: Variables = lay_out(self.model)
+        with self.stage("baselines"):
+            self.run_baselines()
+        with self.stage("relaxation"):
+            self.relax()
+        with self.stage("rounding"):
+            self.round_relaxation()
+
+    def search(self) -> None:
+        """Improve and prove until the outcome is proven or the time is used; then break ties."""
+        if not self.incumbent.is_proven:
+            with self.stage("branch-and-bound"):
+                self.branch_and_bound()
+        if self.wants_cpsat():
+            with self.stage("constraint-search"):
+                self.constraint_search()
+        if self.incumbent.is_proven:
+            with self.stage("tie-break"):
+                self.break_ties()
+
+    def run_baselines(self) -> None:
+        """Let the two simple rules serve the round; the outcome is never worse."""
+        self.baselines, self.baseline_lots = serve_baselines(self.columns)
+
+    def relax(self) -> None:
+        """Bound the value, and say what every unit is worth."""
+        seconds = self.deadline.seconds_left()
+        self.relaxed: Relaxation = solve_relaxation(self.model, 0.8 * seconds)
+        self.clock_stopped |= self.relaxed.value is None
+        self.bound: Bound = certify(self.columns, self.relaxed.duals, self.relaxed.value)
+        self.incumbent = Incumbent(
+            columns=self.columns,
+            certified_bound=self.bound.value,
+            lots=np.zeros(self.columns.count, np.int64),
+            trusts_one_solver=largest_row_sum(self.model) < LARGEST_TRUSTED_SUM,
+        )
+        for lots in self.baseline_lots:
+            self.incumbent.offer(lots)
+
+    def round_relaxation(self) -> None:
+        """Serve placements in the orders that the relaxation suggests; fill what is left."""
+        worth = np.maximum(1, self.model.largest_value).astype(float)
+        gain = self.bound.gain.astype(float) / self.bound.certificate.scale / worth
+        for order in rounding.price_guided_orders(self.relaxed.fraction, gain):
+            self.incumbent.offer(rounding.serve(self.columns, order))
+        self.fill()
+
+    def fill(self) -> None:
+        """Serve whatever still fits, best gain first: a declined bid must not fit."""
+        order = np.argsort(-self.bound.gain.astype(float), kind="stable").tolist()
+        self.incumbent.offer(rounding.serve(self.columns, order, self.incumbent.lots))
+
+    def branch_and_bound(self) -> None:
+        """Search and prove with HiGHS."""
+        deadline = self.deadline.share(SOLVER_SHARE if self.is_small() else 1.0)
+        self.learn("HiGHS", solve_mip(self.model, self.variables, self.options.seed, deadline))
+
+    def is_small(self) -> bool:
+        """Say whether CP-SAT can work on the whole model."""
+        return self.columns.count <= LARGEST_CPSAT
+
+    def wants_cpsat(self) -> bool:
+        """Say whether a second solver can still add a value, a bound or a second opinion."""
+        is_certified = self.incumbent.value == self.bound.value
+        return self.is_small() and not is_certified
+
+    def constraint_search(self) -> None:
+        """Search and prove with CP-SAT."""
+        from allocation.engine.constraint_search import Effort, improve  # noqa: PLC0415  # slow
+        from allocation.engine.cpsat_models import write_model  # noqa: PLC0415  # slow
+
+        deadline = self.deadline.share(0.4 if self.incumbent.is_proven else 0.9)
+        effort = Effort(self.options.seed, self.options.workers, deadline)
+        written = write_model(self.model, self.variables)
+        self.learn("CP-SAT", improve(written, self.variables, self.incumbent.lots, effort))
+
+    def learn(self, solver: str, found: Found) -> None:
+        """Take a solver's outcome and bound; what it leaves free is filled."""
+        self.incumbent.learn(solver, found)
+        self.clock_stopped |= found.stopped_by_clock
+        self.fill()
+
+    def break_ties(self) -> None:
+        """Among the best outcomes take the one that the written tie-break names."""
+        from allocation.engine.constraint_search import Effort  # noqa: PLC0415  # slow
+        from allocation.engine.tie_break import settle  # noqa: PLC0415  # slow
+
+        effort = Effort(self.options.seed, self.options.workers, self.deadline)
+        settled = settle(self.model, self.variables, self.incumbent.lots, self.bound, effort)
+        self.incumbent.lots = settled.lots
+        self.is_unique = settled.is_unique and settled.tied_bids is not None
+        self.tied_bids = settled.tied_bids or frozenset()
+
+    # --- what is known ---------------------------------------------------------------------
+
+    def result(self) -> Result:
+        """Say what is known now."""
+        return Result(
+            columns=self.columns,
+            lots=self.incumbent.lots,
+            certified=self.bound,
+            bound=self.incumbent.bound,
+            baselines=self.baselines,
+            began=self.began,
+            seconds=dict(self.seconds),
+            solver=self.describe_solver(),
+            claims=self.incumbent.bounds,
+            stopped_by_clock=self.clock_stopped,
+            is_unique=self.is_unique,
+            tied_bids=self.tied_bids,
+        )
+
+    def describe_solver(self) -> dict[str, object]:
+        """Name what was used, with versions and parameters."""
+        return {
+            "engine": "portfolio",
+            "names": ["GLOP", *sorted(self.incumbent.bounds)],
+            "versions": {"ortools": version("ortools"), "numpy": version("numpy")},
+            "parameters": {
+                "time_limit_seconds": self.options.time_limit_seconds,
+                "workers": self.options.workers,
+            },
+            "seed": self.options.seed,
+        }

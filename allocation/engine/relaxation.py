@@ -1,0 +1,67 @@
+"""The LP relaxation: an upper bound, what it would award, and what every unit is worth to it.
+
+Solved by one named algorithm with fixed parameters on the canonically ordered problem, so that
+nothing but the round's content moves the prices.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from ortools.math_opt.python import mathopt
+
+from allocation.certificate import Duals, no_duals
+from allocation.engine import mathopt_models
+from allocation.model import Model
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The relaxation's answer. Shape: `fraction` has one entry per placement, of its most lots.
+
+    `value` is None where the solver was stopped before it knew; the duals are zero then.
+    """
+
+    value: float | None
+    fraction: Floats
+    duals: Duals
+
+
+def solve_relaxation(model: Model, seconds: float) -> Relaxation:
+    """Solve the LP relaxation with GLOP, at most so many seconds of wall clock."""
+    columns = model.columns
+    nothing = Relaxation(None, np.zeros(columns.count), no_duals(columns))
+    if not columns.count:
+        return Relaxation(0.0, nothing.fraction, nothing.duals)
+    program = mathopt_models.relaxation(model)
+    parameters = mathopt.SolveParameters(
+        time_limit=dt.timedelta(seconds=max(0.05, seconds)),
+        lp_algorithm=mathopt.LPAlgorithm.DUAL_SIMPLEX,
+        threads=1,
+    )
+    result = mathopt.solve(program, mathopt.SolverType.GLOP, params=parameters)
+    if result.termination.reason is not mathopt.TerminationReason.OPTIMAL:
+        return nothing
+    fraction = np.array(result.variable_values(list(program.variables())))
+    duals = np.array(result.dual_values(list(program.linear_constraints())))
+    return Relaxation(result.objective_value(), fraction, _by_place(model, duals))
+
+
+def _by_place(model: Model, duals: Floats) -> Duals:
+    """Sort the duals of the rows, which stand in the order of the blocks, into places."""
+    columns = model.columns
+    prices = no_duals(columns)
+    first = len(model.bids.upper)
+    for block, target in (
+        (model.reserved, prices.reserved),
+        (model.total, prices.total),
+        (model.credits, prices.credits),
+    ):
+        target[block.place] = duals[first : first + len(block.upper)]
+        first += len(block.upper)
+    return prices

@@ -1,0 +1,123 @@
+"""Outcomes without a solver: serve placements one after the other, and check in whole numbers.
+
+An outcome inside the engine is the number of lots of every placement, 0 where nothing is awarded.
+Nothing here knows a solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from allocation.columns import Columns, Whole
+
+
+def value_of(columns: Columns, lots: Whole) -> int:
+    """Return Σ value × lots. Units: value points."""
+    return int((columns.value * lots).sum())
+
+
+def is_feasible(columns: Columns, lots: Whole) -> bool:
+    """Check an outcome against C1 to C5 in whole numbers."""
+    chosen = lots > 0
+    if (lots[chosen] < columns.min_lots[chosen]).any() or (lots > columns.max_lots).any():
+        return False
+    if (lots < 0).any() or np.bincount(columns.bid[chosen], minlength=1).max() > 1:
+        return False
+    left = _Left(columns)
+    left.take_all(lots)
+    return left.nothing_is_overdrawn()
+
+
+def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> Whole:
+    """Award placements in the given order, each with the most lots that still fit.
+
+    `lots` is what is awarded already; it is kept, and its lots are raised where they can be.
+    """
+    left = _Left(columns)
+    served = np.zeros(columns.count, np.int64) if lots is None else lots.copy()
+    left.take_all(served)
+    taken = set(columns.bid[served > 0].tolist())
+    bids, smallest = columns.bid.tolist(), columns.min_lots.tolist()
+    for k in order:
+        held = int(served[k])
+        if bids[k] in taken and not held:
+            continue
+        more = left.most_lots(k, held)
+        if held + more >= smallest[k] and more:
+            left.take(k, more)
+            served[k] = held + more
+            taken.add(bids[k])
+    return served
+
+
+class _Left:
+    """What is left of units and credits while placements are served."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self.reserved: list[int] = columns.cells.reserved_units.tolist()
+        self.total: list[int] = columns.cells.total_units.tolist()
+        self.credits = [team.credits for team in columns.problem.teams]
+        self.is_reserved: list[bool] = columns.is_reserved.tolist()
+        self.team: list[int] = columns.team.tolist()
+        self.offer: list[int] = columns.offer.tolist()
+        self.most: list[int] = columns.max_lots.tolist()
+        self.begin: list[int] = columns.use_from.tolist()
+        self.cell: list[int] = columns.use_cell.tolist()
+        self.units: list[int] = columns.use_units.tolist()
+
+    def most_lots(self, k: int, held: int) -> int:
+        """Say how many more lots of a placement fit, beyond those it holds."""
+        most = min(self.most[k] - held, self.credits[self.team[k]] // self.offer[k])
+        for entry in range(self.begin[k], self.begin[k + 1]):
+            cell = self.cell[entry]
+            left = self.total[cell]
+            if self.is_reserved[k]:
+                left = min(left, self.reserved[cell])
+            most = min(most, left // self.units[entry])
+        return most
+
+    def take(self, k: int, lots: int) -> None:
+        """Use up the units and credits of an award."""
+        self.credits[self.team[k]] -= self.offer[k] * lots
+        for entry in range(self.begin[k], self.begin[k + 1]):
+            cell, units = self.cell[entry], self.units[entry] * lots
+            self.total[cell] -= units
+            if self.is_reserved[k]:
+                self.reserved[cell] -= units
+
+    def take_all(self, lots: Whole) -> None:
+        """Use up the units and credits of every award."""
+        for k in np.flatnonzero(lots).tolist():
+            self.take(k, int(lots[k]))
+
+    def nothing_is_overdrawn(self) -> bool:
+        """Say whether every pool, day and team still has at least nothing left."""
+        return min([0, *self.reserved, *self.total, *self.credits]) >= 0
+
+
+def price_guided_orders(
+    fraction: npt.NDArray[np.float64], gain_ratio: npt.NDArray[np.float64]
+) -> list[list[int]]:
+    """Return orders to serve in: what the relaxation awards first, then by gain over value.
+
+    Shape: one entry per placement in `fraction` (of its most lots) and `gain_ratio`.
+    """
+    by_fraction = np.lexsort((-gain_ratio, -np.round(fraction, 6)))
+    by_gain = np.argsort(-gain_ratio, kind="stable")
+    mixed = np.argsort(-(fraction + gain_ratio), kind="stable")
+    return [by_fraction.tolist(), by_gain.tolist(), mixed.tolist()]
+
+
+def repaired(columns: Columns, lots: Whole) -> Whole:
+    """Make an outcome feasible: serve its awards again, most valuable first, and fill what is left.
+
+    For outcomes that a solver calls feasible and whole numbers do not.
+    """
+    wanted = np.argsort(-(columns.value * lots), kind="stable")
+    chosen = wanted[lots[wanted] > 0]
+    others = wanted[lots[wanted] == 0]
+    return serve(columns, [*chosen.tolist(), *others.tolist()])

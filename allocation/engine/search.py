@@ -1,0 +1,116 @@
+"""What the solvers share: an incumbent, a deadline, and how far a solver's bound is believed.
+
+A solver's word is never taken: its outcome is rounded to whole lots, checked in integers, repaired
+if need be; its bound is rounded towards safety.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from allocation.columns import Columns, Whole
+from allocation.engine import rounding
+from allocation.model import Model
+
+Clock = Callable[[], float]
+EXACT_FLOAT = 2**53
+LARGEST_TRUSTED_SUM = 2**31
+"""Above this sum of coefficients of a row a single solver's proof is not believed.
+
+OR-Tools 9.15 has a presolve flaw there (issue 5293), and floating-point solvers break rows.
+"""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on a clock that counts seconds."""
+
+    clock: Clock
+    at: float
+
+    def seconds_left(self) -> float:
+        """Return how many seconds are left, at least 0."""
+        return max(0.0, self.at - self.clock())
+
+    def share(self, ratio: float) -> Deadline:
+        """Return an earlier deadline that leaves so much of the time to this one."""
+        return Deadline(self.clock, self.at - (1 - ratio) * self.seconds_left())
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a solver answers: an outcome if it has one, a bound if it has one, and why it stopped.
+
+    Units: the bound is in whole value points. `is_limit_deterministic` is False where the wall
+    clock stopped the search, so that another machine might have got further.
+    """
+
+    lots: Whole | None
+    bound: int | None
+    stopped_by_clock: bool = False
+
+
+@dataclass
+class Incumbent:
+    """The best outcome so far, the best bound so far, and who proved what."""
+
+    columns: Columns
+    certified_bound: int
+    lots: Whole
+    bounds: dict[str, int] = field(default_factory=dict)
+    trusts_one_solver: bool = True
+
+    @property
+    def value(self) -> int:
+        """The value of the best outcome, in points."""
+        return rounding.value_of(self.columns, self.lots)
+
+    @property
+    def bound(self) -> int:
+        """The best bound that is believed, in points."""
+        claims = sorted(self.bounds.values())
+        if not self.trusts_one_solver:
+            claims = claims[1:]
+        return max(self.value, min([self.certified_bound, *claims]))
+
+    @property
+    def is_proven(self) -> bool:
+        """Say whether nothing better can exist."""
+        return self.value == self.bound
+
+    def offer(self, lots: Whole | None) -> None:
+        """Take a better outcome; what breaks a row in whole numbers is repaired first."""
+        if lots is None:
+            return
+        if not rounding.is_feasible(self.columns, lots):
+            lots = rounding.repaired(self.columns, lots)
+        if rounding.value_of(self.columns, lots) > self.value:
+            self.lots = lots
+
+    def learn(self, solver: str, found: Found) -> None:
+        """Take what a solver found."""
+        self.offer(found.lots)
+        if found.bound is not None:
+            self.bounds[solver] = min(found.bound, self.bounds.get(solver, found.bound))
+
+
+def safe_floor(bound: float) -> int | None:
+    """Round a solver's floating-point bound down, but never below what it may mean."""
+    if not math.isfinite(bound) or abs(bound) > EXACT_FLOAT:
+        return None
+    return math.floor(bound + 1e-6 + abs(bound) * 1e-9)
+
+
+def largest_row_sum(model: Model) -> int:
+    """Return the largest sum of coefficients times most lots over all rows and the objective."""
+    columns = model.columns
+    sums = [float(model.largest_value.sum())] if columns.count else [0.0]
+    for block in model.blocks:
+        scale = columns.max_lots[block.column] if block.of_lots else 1
+        use = (block.coefficient * scale).astype(float)
+        sums.append(float(np.bincount(block.row, use, minlength=1).max()))
+    return int(max(sums))
