@@ -1,8 +1,8 @@
 """The demo: the fictional company's sprints, played through the services of real use.
 
-A clock that is moved plays every round in the order of time: announced, opened, bid for, closed,
-run, finished, up to the present. So the audit log and every instant read as if it had happened.
-The company stands in company/, what each step does in rounds.py, bids.py and runs.py.
+Every round is announced, opened, bid for, closed, run and finished in the order of time, up to the
+present, so that the audit log and every instant read as if it had happened. The company stands in
+company/; what each step does in rounds.py, bids.py and runs.py.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 from sqlmodel import Session
 
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome
 from allocation.problem import Bid
 from broker.audit import Actor, Change
 from broker.bids import PlaceBid, place_bid
 from broker.clock import Clock
 from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
-from broker.db import Database, connect, writing
+from broker.db import Database, connect, transact
 from broker.errors import Refused
 from broker.rounds import create_round, finish_round, open_round
 from broker.runs import Ran, Solve, run_round
@@ -36,14 +36,8 @@ DEMO_DATABASE_URL = "sqlite:///demo.sqlite3"
 """Where the demo is kept when the environment names no other place."""
 
 SEED = 1
-TIME_LIMIT_SECONDS = 2.0
-WORKERS = 2
-NOTICE_DAYS = dt.timedelta(days=1)
-"""How long before it opens a round is announced."""
-
-PURPOSE = "purpose"
-DEMO = "demo"
-SIDE_FILES = ("", "-wal", "-shm")
+OPTIONS = Options(time_limit_seconds=2.0)
+ANNOUNCED_BEFORE = dt.timedelta(hours=12)
 
 PLATFORM_ADMIN = Actor("platform-admin")
 SPRINT_START = Actor("sprint-start")
@@ -52,27 +46,199 @@ Say = Callable[[str], None]
 """Tells the person at the terminal one line."""
 
 
-@dataclass(slots=True)
-class StoryClock:
-    """A clock that can be moved; between moves it runs as fast as the real one, never past it."""
+@dataclass(frozen=True, slots=True)
+class DemoBuilt:
+    """What a demo came to. Units: `seconds` of wall clock for all of it."""
 
-    real: Clock
-    moved_by: dt.timedelta = field(default_factory=dt.timedelta)
-
-    def __call__(self) -> dt.datetime:
-        """Tell the present of the story."""
-        return min(self.real() + self.moved_by, self.real())
-
-    def move_to(self, at: dt.datetime) -> None:
-        """Jump to a moment of the story, forward only once the story has begun."""
-        self.moved_by = at - self.real()
+    file: Path
+    open_round_key: str
+    seconds: float
 
 
-class Rank(IntEnum):
-    """What comes first when several things happen at the same moment."""
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the story is played: an empty market, the real clock, a solver, somebody to tell."""
+
+    db: Database
+    clock: Clock
+    solve: Solve
+    say: Say
+
+
+class Step(IntEnum):
+    """What happens to a round, in the order of what comes first at the same moment."""
 
     FINISH = 0
     RUN = 1
     ANNOUNCE = 2
     OPEN = 3
     BID = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A step of the story, when it is due, and how it is played."""
+
+    at: dt.datetime
+    step: Step
+    act: Callable[[Stage, dt.datetime], dt.datetime]
+    """Plays the step at the story's present, and returns the present afterwards."""
+
+
+def build_demo(database_url: str, clock: Clock, solve: Solve, say: Say) -> DemoBuilt:
+    """Build the demo in a new database and put it in the place of the one before.
+
+    Raises: Refused if the database there is not a demo; what the services raise.
+    """
+    began_seconds = perf_counter()
+    now = clock()
+    file = connect(database_url).file
+    check_replaceable(file)
+    say(NOTICE)
+    stories = five_rounds(SEED, now.date())
+    with _replacing(file) as db:
+        migrate(db)
+        transact(db, _mark_as_demo)
+        tell(Stage(db, clock, solve, say), stories, now)
+    built = DemoBuilt(file, stories[-1].sprint.key, perf_counter() - began_seconds)
+    say(f"{built.open_round_key} is open, with {len(stories[-1].bids_by_arrival)} sealed bids.")
+    say(f"The demo is ready after {built.seconds:.1f} s, in {file.name}.")
+    return built
+
+
+def check_replaceable(file: Path) -> None:
+    """Make sure that nothing but a demo is thrown away. Raises: Refused otherwise."""
+    if file.exists() and not is_demo(file):
+        raise Refused(
+            f"{file} is not marked as a demo, so it is left alone.",
+            hint="Set BROKER_DATABASE_URL to a file that does not exist, or move this one away.",
+        )
+
+
+def is_demo(file: Path) -> bool:
+    """Say whether a file is a database that says of itself that it is a demo."""
+    query = "SELECT 1 FROM installation WHERE key = 'purpose' AND value = 'demo'"
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute(query).fetchone() is not None
+    except sqlite3.DatabaseError:
+        return False
+
+
+def tell(stage: Stage, stories: Sequence[CompanyRound], until: dt.datetime) -> None:
+    """Play the stories of some rounds up to a moment; their time never runs back."""
+    moments = [moment for story in stories for moment in _moments(story)]
+    present = min(moment.at for moment in moments)
+    for moment in sorted(moments, key=lambda moment: (moment.at, moment.step)):
+        if moment.at <= until:
+            present = moment.act(stage, max(present, moment.at))
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Database]:
+    """Open a new database beside a file, and let it take the file's place once it is whole."""
+    new = file.with_name(f"{file.name}.new")
+    _remove(new)
+    db = connect(f"sqlite:///{new}")
+    try:
+        yield db
+    except BaseException:
+        db.dispose()
+        _remove(new)
+        raise
+    db.dispose()
+    _remove(file)
+    new.rename(file)
+
+
+def _remove(file: Path) -> None:
+    """Remove a database with the files that SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def _mark_as_demo(session: Session) -> None:
+    facts = {"purpose": "demo", "company": COMPANY, "notice": NOTICE}
+    session.add_all(InstallationRow(key=key, value=value) for key, value in facts.items())
+
+
+# --- the steps of a round --------------------------------------------------------------------
+
+
+def _moments(story: CompanyRound) -> Iterator[Moment]:
+    announced_at = story.opens_at - ANNOUNCED_BEFORE
+    yield Moment(announced_at, Step.ANNOUNCE, partial(_announce, story))
+    yield Moment(story.opens_at, Step.OPEN, partial(_open, story))
+    for bid in story.bids_by_arrival:
+        placed_at = bid.submitted_at or story.opens_at
+        yield Moment(placed_at, Step.BID, partial(_place, story, bid))
+    yield Moment(story.closes_at, Step.RUN, partial(_run, story))
+    yield Moment(story.finishes_at, Step.FINISH, partial(_finish, story))
+
+
+def _announce(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
+    announce = partial(
+        create_round,
+        offer=story.folder,
+        change=Change(PLATFORM_ADMIN, at),
+        opens_at=story.opens_at,
+        closes_at=story.closes_at,
+    )
+    transact(stage.db, announce)
+    return at
+
+
+def _open(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
+    change = Change(SPRINT_START, at)
+    transact(stage.db, lambda session: open_round(session, story.sprint.key, change))
+    return at
+
+
+def _place(story: CompanyRound, bid: Bid, stage: Stage, at: dt.datetime) -> dt.datetime:
+    wish = PlaceBid(
+        round_key=story.sprint.key,
+        bid_key=bid.key,
+        team_key=bid.team_key,
+        title=story.folder.titles[bid.key],
+        alternatives=bid.alternatives,
+    )
+    change = Change(Actor(f"team:{bid.team_key}"), at)
+    transact(stage.db, lambda session: place_bid(session, wish, change))
+    return at
+
+
+def _run(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
+    """Close and allocate a round; the story's time passes as fast as the real one meanwhile."""
+    began_at = stage.clock()
+
+    def story_clock() -> dt.datetime:
+        real = stage.clock()
+        return min(real, at + (real - began_at))
+
+    ran = run_round(
+        stage.db, story.sprint.key, OPTIONS, story_clock, SPRINT_START, stage.solve, _keep_quiet
+    )
+    stage.say(_result(ran))
+    return story_clock()
+
+
+def _finish(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
+    change = Change(SPRINT_START, at)
+    transact(stage.db, lambda session: finish_round(session, story.sprint.key, change))
+    return at
+
+
+def _keep_quiet(progress: Progress) -> None:
+    """Show no stages: four short runs need one line each."""
+    del progress
+
+
+def _result(ran: Ran) -> str:
+    if ran.outcome is None:
+        return f"{ran.round_key} was published before."
+    report = ran.outcome.report
+    return (
+        f"{report.round_key}: {report.counts.awarded} of {report.counts.bids} bids won, "
+        f"worth {report.value:,} (first come: {report.baselines.first_come:,}), "
+        f"{report.status}, {report.seconds['total']:.1f} s"
+    )

@@ -61,6 +61,11 @@ class CompanyRound:
     closes_at: dt.datetime
 
     @property
+    def finishes_at(self) -> dt.datetime:
+        """Return the midnight at which the sprint is over."""
+        return _midnight(self.sprint.later(1).starts_on)
+
+    @property
     def bids_by_arrival(self) -> tuple[Bid, ...]:
         """Return the bids in the order in which they were placed."""
         placed = [(bid.submitted_at, bid.key, bid) for bid in self.folder.problem.bids]
