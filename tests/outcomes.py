@@ -58,7 +58,8 @@ def a_judged_outcome(
     value = baselines.value_of(problem, placed)
     ceiling = certified_bound(problem, certificate)
     bound = value if is_proven else ceiling
-    declines = tuple(_declines(problem, placed, prices, is_proven=value == bound))
+    anywhere = price_anywhere(problem, prices)
+    declines = tuple(_declines(problem, placed, anywhere, is_proven=value == bound))
     rows = tuple(_row(place, price) for place, price in sorted(prices.items()))
     report = Report(
         round_key=problem.round_key,
@@ -125,11 +126,7 @@ def room_after(problem: Problem, placed: Iterable[Placed]) -> Room:
         for cell, units in use_per_lot(alternative, award.start).items():
             total[cell] -= units * award.lots
             reserved[cell] -= units * award.lots if alternative.tier is Tier.RESERVED else 0
-    cells = [
-        (p.key, problem.starts_on + dt.timedelta(n))
-        for p in problem.pools
-        for n in range(problem.days)
-    ]
+    cells = [(pool.key, day) for pool in problem.pools for day in _days(problem)]
     return {(Tier.SPOT, c): total[c] for c in cells} | {
         (Tier.RESERVED, c): min(reserved[c], total[c]) for c in cells
     }
@@ -204,14 +201,33 @@ def certificate_prices(certificate: Certificate) -> Prices:
 def list_prices(problem: Problem, certificate: Certificate) -> Prices:
     """Return the published prices: never below the reserve price, cut to six decimals."""
     exact = certificate_prices(certificate)
-    least = {pool.key: Fraction(pool.reserve_price_credits) for pool in problem.pools}
     prices: Prices = {}
     for row in problem.capacity:
         for tier in Tier if row.reserved_units else [Tier.SPOT]:
             key = row.pool_key, row.day, tier
             cut = Fraction(floor(exact.get(key, Fraction(0)) * 10**6), 10**6)
-            prices[key] = max(least[row.pool_key], cut)
+            prices[key] = max(_reserve_price(problem, row.pool_key), cut)
     return prices
+
+
+def price_anywhere(problem: Problem, prices: Prices) -> Prices:
+    """Return the prices of all places: the reserve price where nothing is published."""
+    return {
+        (pool.key, day, tier): prices.get(
+            (pool.key, day, tier), Fraction(pool.reserve_price_credits)
+        )
+        for pool in problem.pools
+        for day in _days(problem)
+        for tier in Tier
+    }
+
+
+def _reserve_price(problem: Problem, pool_key: PoolKey) -> Fraction:
+    return Fraction(next(p.reserve_price_credits for p in problem.pools if p.key == pool_key))
+
+
+def _days(problem: Problem) -> list[dt.date]:
+    return [problem.starts_on + dt.timedelta(days=number) for number in range(problem.days)]
 
 
 def _row(place: tuple[PoolKey, dt.date, Tier], price: Fraction) -> ListPrice:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from allocation.judge.ground import Ask, Days, Ground, Room, running_sums, survey
-from allocation.outcome import Award, Outcome, Status
+from allocation.outcome import PRICE_SCALE, Award, Outcome, Status
 from allocation.problem import Problem, TeamKey, Tier
 
 
@@ -58,8 +58,14 @@ class Case:
 
     @cached_property
     def list_prices(self) -> dict[Tier, Days]:
-        """The published prices in millionths; zero where none is published."""
-        prices = {tier: self.ground.blank() for tier in Tier}
+        """The published prices in millionths; the reserve price where there is nothing to price."""
+        problem = self.ground.problem
+        prices = {
+            tier: {
+                p.key: [p.reserve_price_credits * PRICE_SCALE] * problem.days for p in problem.pools
+            }
+            for tier in Tier
+        }
         for row in self.outcome.prices:
             if row.pool_key in prices[row.tier] and self.ground.has_day(row.day):
                 day = self.ground.number_of(row.day)
