@@ -41,7 +41,7 @@ class InvalidFolder(AllocationError):  # noqa: N818  # the market's word; every 
         self.findings = tuple(sorted(findings))
         first = self.findings[0] if self.findings else "no finding was named"
         super().__init__(
-            f"The folder {named(str(folder))} was refused with {len(self.findings)} finding(s). "
+            f"The folder {pathname(folder)} was refused with {len(self.findings)} finding(s). "
             f"First: {first}"
         )
 
@@ -52,6 +52,12 @@ def quoted(text: str) -> str:
     return repr(cut) + ("…" if len(text) > len(cut) else "")
 
 
-def named(name: str) -> str:
-    """Return a file's or column's name as it is where it prints well, else in quotes."""
-    return name if name.isprintable() and name.strip() else quoted(name)
+def named(column: str) -> str:
+    """Return a column's name as it is where it is short and prints well, else in quotes."""
+    is_plain = column.isprintable() and column.strip() and len(column) <= SHOWN_CHARACTERS
+    return column if is_plain else quoted(column)
+
+
+def pathname(path: Path) -> str:
+    """Return a path on one line, in quotes where it does not print as it is."""
+    return str(path) if str(path).isprintable() else repr(str(path))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from allocation.demand_csv import ALTERNATIVES, BIDS, ITEMS, read_bids
 from allocation.errors import InvalidProblem
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, InvalidFolder, named
+from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, InvalidFolder, pathname
 from allocation.policy_json import read_floor_ratio, write_floor_ratio
 from allocation.problem import BidKey, DayUnits, PoolKey, Problem, TeamKey
 from allocation.supply_csv import (
@@ -69,7 +69,7 @@ def _is_folder(folder: Path, findings: list[Finding]) -> bool:
     except OSError as error:
         wrong = f"cannot be read: {error.strerror}"
     hint = "name the folder that holds round.csv"
-    findings.append(Finding(named(str(folder)), WHOLE_FILE, WHOLE_ROW, wrong, hint))
+    findings.append(Finding(pathname(folder), WHOLE_FILE, WHOLE_ROW, wrong, hint))
     return False
 
 
