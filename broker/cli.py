@@ -1,0 +1,82 @@
+"""The `broker` command: its sub-commands by name, and one way out for every error.
+
+A command's module is imported when the command runs, so that help is at once there. The table of
+commands is a contract; what each does stands in commands/, the exit codes in commands/exits.py.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "migrate": ("storage:migrate", "Create or upgrade the database."),
+    "import": ("storage:import_", "Bring a round folder into the market."),
+    "round": ("rounds:round_", "List, show, open and close rounds."),
+    "run": ("runs:run", "Allocate a round and publish it, exactly once."),
+    "allocate": ("folders:allocate", "Allocate a round folder into an output folder."),
+    "check": ("folders:check", "Judge an output folder without the solver."),
+    "demo": ("service:demo", "Build a fictional company, run its round, serve it."),
+    "serve": ("service:serve", "Serve the screens."),
+}
+"""Where each command stands, and what it does in a line."""
+
+
+class Commands(click.Group):
+    """The commands of the table, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command, in the order in which they are first needed."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None if there is no such."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(f"broker.commands.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="capacity-broker", prog_name="broker")
+def broker() -> None:
+    """Hand out scarce capacity, sprint by sprint, by value.
+
+    Settings come from the environment with the prefix BROKER_. Exit codes: 0 done, 1 a check found
+    violations, 2 usage or invalid input, 3 refused, 4 no outcome, 5 the outcome failed its check,
+    78 the database has another version's schema.
+    """
+
+
+def run(arguments: list[str], environment: Mapping[str, str]) -> int:
+    """Run one command and return its exit code; whatever goes wrong is said in a sentence."""
+    try:
+        code: Any = broker.main(arguments, "broker", standalone_mode=False, obj=environment)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (Exception, KeyboardInterrupt, click.Abort) as error:  # noqa: BLE001  # the last way out
+        explain: Any = import_module("broker.commands.exits").explain
+        code = explain(error, arguments)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the command that the shell was given."""
+    sys.exit(run(sys.argv[1:], os.environ))

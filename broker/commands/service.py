@@ -1,0 +1,71 @@
+"""`broker serve` and `broker demo`: the screens, and a company to look at in them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import NoReturn
+
+import click
+
+from broker.clock import system_clock
+from broker.commands.market import market_of
+from broker.config import Settings
+from broker.demo import DEMO_DATABASE_URL, build_demo
+from broker.solving import solve
+
+PORT = click.IntRange(1, 65535)
+WORKERS = 2
+APPLICATION = "web.wsgi:app"
+SAFE_DEFAULTS = (
+    "--worker-class=gthread",
+    "--threads=8",
+    "--timeout=30",
+    "--graceful-timeout=20",
+    "--keep-alive=5",
+    "--limit-request-line=4094",
+    "--limit-request-fields=64",
+)
+"""Requests are short and bounded: nothing is solved in one."""
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Port to listen on.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=WORKERS, show_default=True, help="Processes."
+)
+@click.pass_obj
+def serve(environment: Mapping[str, str], host: str, port: int, workers: int) -> NoReturn:
+    """Serve the screens with gunicorn."""
+    market_of(environment).dispose()
+    become_server(host, port, workers, environment)
+
+
+def become_server(host: str, port: int, workers: int, environment: Mapping[str, str]) -> NoReturn:
+    """Replace this process with the web server."""
+    command = server_command(host, port, workers)
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)  # noqa: S606  # no shell, and our own program
+
+
+def server_command(host: str, port: int, workers: int) -> tuple[str, ...]:
+    """Return the command line of the web server."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    bound = (f"--bind={address}", f"--workers={workers}")
+    return (sys.executable, "-m", "gunicorn", *bound, *SAFE_DEFAULTS, APPLICATION)
+
+
+@click.command()
+@click.option("--no-serve", is_flag=True, help="Build it and stop.")
+@click.option("--port", type=PORT, default=8000, show_default=True, help="Port to listen on.")
+@click.pass_obj
+def demo(environment: Mapping[str, str], *, no_serve: bool, port: int) -> None:
+    """Build a small fictional company with its past sprints, and serve it on this machine."""
+    place = {"BROKER_DATABASE_URL": DEMO_DATABASE_URL} | dict(environment)
+    url = Settings.from_environment(place).database_url
+    build_demo(url, system_clock, solve, click.echo)
+    if not no_serve:
+        click.echo(f"Serving on http://127.0.0.1:{port} (Ctrl-C ends it)")
+        become_server("127.0.0.1", port, WORKERS, place)
