@@ -29,7 +29,7 @@ _INSTANT = re.compile(
     r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::[0-5][0-9])?)"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_KEY_HINT = "use 1 to 64 letters, digits, dots, underscores or hyphens; the first a letter or digit"
+_KEY_HINT = "use 1 to 64 of A-Z, a-z, 0-9, dot, underscore and hyphen, first a letter or digit"
 _NOTHING: frozenset[str] = frozenset()
 
 

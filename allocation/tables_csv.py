@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, named, quoted
-from allocation.rows import Keys, Row
+from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, named
+from allocation.rows import NOT_UTF_8, Keys, Row
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CELL = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\Z)|([^",]*+)(?=,|\Z)')
-_FOREIGN = re.compile(r"[\x00\r\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +182,13 @@ def _wrong_record(record: Record, width: int) -> tuple[str, str]:
     return "", ""
 
 
+def _wrong_header_text(names: Iterable[str]) -> str:
+    text = ",".join(names)
+    if "\0" in text or NOT_UTF_8.search(text):
+        return "is not UTF-8 text"
+    return "ends its lines with carriage returns alone" if "\r" in text else ""
+
+
 def _check_header(layout: Layout, header: Record, findings: list[Finding]) -> frozenset[str]:
     """Return the columns of the layout that the header names; none if it cannot be believed."""
     names = header.cells
@@ -190,9 +196,8 @@ def _check_header(layout: Layout, header: Record, findings: list[Finding]) -> fr
     def refuse(column: str, wrong: str, hint: str) -> None:
         findings.append(Finding(layout.file, header.line, column, wrong, hint))
 
-    if header.wrong or any(_FOREIGN.search(name) for name in names):
-        wrong = header.wrong or f"the header {quoted(','.join(names))} is not text with line ends"
-        refuse(WHOLE_ROW, wrong, "save the file as plain UTF-8 text with line feeds")
+    if wrong := header.wrong or _wrong_header_text(names):
+        refuse(WHOLE_ROW, wrong, "save the file as UTF-8 text with one header line")
         return frozenset()
     for name, count in Counter(names).items():
         if name not in layout.columns:
