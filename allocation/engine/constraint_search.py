@@ -12,7 +12,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from allocation.columns import Whole
-from allocation.engine.cpsat_models import CpModel, hint
+from allocation.engine.cpsat_models import CpModel, hint, unhint
 from allocation.engine.search import Deadline, Found
 from allocation.engine.variables import Terms, Variables
 
@@ -41,11 +41,25 @@ class Answer:
     stopped_by_clock: bool
 
 
-def maximise(written: CpModel, objective: Terms | None, effort: Effort, start: Whole) -> Answer:
-    """Maximise an objective (None: find anything) from a start; values are of all variables."""
-    if objective is not None:
-        written.model.maximize(written.sum_of(objective))
+def maximise(written: CpModel, objective: Terms, effort: Effort, start: Whole) -> Answer:
+    """Maximise an objective from a start that is feasible; values are of all variables.
+
+    The start must be feasible: CP-SAT 9.15 can end the process on a hint that is not, when several
+    workers are interleaved (OR-Tools issue 5025).
+    """
+    written.model.maximize(written.sum_of(objective))
     hint(written, start)
+    return _solve(written, objective, effort)
+
+
+def has_any(written: CpModel, effort: Effort) -> Answer:
+    """Find any outcome at all, or prove that there is none."""
+    written.model.clear_objective()
+    unhint(written)
+    return _solve(written, None, effort)
+
+
+def _solve(written: CpModel, objective: Terms | None, effort: Effort) -> Answer:
     solver = cp_model.CpSolver()
     seconds = max(0.05, effort.deadline.seconds_left())
     solver.parameters.max_time_in_seconds = seconds

@@ -47,6 +47,11 @@ def _add_rows(written: CpModel, rows: Rows) -> None:
 
 def hint(written: CpModel, values: Whole) -> None:
     """Replace the hint by the given values of the first variables."""
-    written.model.clear_hints()  # type: ignore[no-untyped-call]  # OR-Tools leaves it untyped
+    unhint(written)
     for variable, value in zip(written.variables, values.tolist(), strict=False):
         written.model.add_hint(variable, value)
+
+
+def unhint(written: CpModel) -> None:
+    """Take every hint away."""
+    written.model.clear_hints()  # type: ignore[no-untyped-call]  # OR-Tools leaves it untyped

@@ -14,7 +14,7 @@ import numpy as np
 from allocation.certificate import Bound
 from allocation.columns import Flags, Whole
 from allocation.engine import rounding
-from allocation.engine.constraint_search import Answer, Effort, maximise
+from allocation.engine.constraint_search import Answer, Effort, has_any, maximise
 from allocation.engine.cpsat_models import CpModel, write_model
 from allocation.engine.variables import Terms, Variables
 from allocation.model import Model
@@ -49,7 +49,7 @@ class _BestOutcomes:
         """Keep only the outcomes whose sum is at least so much."""
         self.written.model.add(self.written.sum_of(terms) >= at_least)
 
-    def search(self, objective: Terms | None, lots: Whole, effort: Effort) -> Answer:
+    def search(self, objective: Terms, lots: Whole, effort: Effort) -> Answer:
         """Find the outcome that maximises an objective."""
         return maximise(self.written, objective, effort, self.variables.values_of(lots))
 
@@ -130,4 +130,4 @@ def _heaviest(best: _BestOutcomes, lots: Whole, effort: Effort) -> tuple[Whole, 
 def _is_only(best: _BestOutcomes, lots: Whole, effort: Effort) -> bool:
     """Prove that no other outcome is as good on every count."""
     best.require_another(lots)
-    return best.search(None, lots, effort).is_infeasible
+    return has_any(best.written, effort).is_infeasible
