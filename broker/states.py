@@ -46,28 +46,30 @@ class RunPurpose(StrEnum):
     REHEARSAL = "rehearsal"
 
 
-TRANSITIONS: Mapping[StrEnum, frozenset[StrEnum]] = {
-    RoundState.SCHEDULED: frozenset({RoundState.OPEN, RoundState.CANCELLED}),
-    RoundState.OPEN: frozenset({RoundState.CLOSED, RoundState.CANCELLED}),
-    RoundState.CLOSED: frozenset({RoundState.PUBLISHED, RoundState.CANCELLED}),
-    RoundState.PUBLISHED: frozenset({RoundState.FINISHED}),
-    RoundState.FINISHED: frozenset(),
-    RoundState.CANCELLED: frozenset(),
-    RunState.SOLVING: frozenset({RunState.CHECKED, RunState.FAILED, RunState.STALE}),
-    RunState.CHECKED: frozenset({RunState.PUBLISHED, RunState.FAILED, RunState.STALE}),
-    RunState.PUBLISHED: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.STALE: frozenset(),
+TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
+    RoundState: {
+        RoundState.SCHEDULED: frozenset({RoundState.OPEN, RoundState.CANCELLED}),
+        RoundState.OPEN: frozenset({RoundState.CLOSED, RoundState.CANCELLED}),
+        RoundState.CLOSED: frozenset({RoundState.PUBLISHED, RoundState.CANCELLED}),
+        RoundState.PUBLISHED: frozenset({RoundState.FINISHED}),
+        RoundState.FINISHED: frozenset(),
+        RoundState.CANCELLED: frozenset(),
+    },
+    RunState: {
+        RunState.SOLVING: frozenset({RunState.CHECKED, RunState.FAILED, RunState.STALE}),
+        RunState.CHECKED: frozenset({RunState.PUBLISHED, RunState.FAILED, RunState.STALE}),
+        RunState.PUBLISHED: frozenset(),
+        RunState.FAILED: frozenset(),
+        RunState.STALE: frozenset(),
+    },
 }
-"""What may follow each state; nothing follows an empty set."""
+"""What may follow each state; nothing follows an empty set. `published` is a state of both."""
 
 
 def sources_of(state: StrEnum) -> list[str]:
     """Return the states from which this one may be reached."""
     return [
-        source.value
-        for source, targets in TRANSITIONS.items()
-        if type(source) is type(state) and state in targets
+        source.value for source, targets in TRANSITIONS[type(state)].items() if state in targets
     ]
 
 
