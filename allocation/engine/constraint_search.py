@@ -54,7 +54,7 @@ def maximise(written: CpModel, objective: Terms, effort: Effort, start: Whole) -
 
 def has_any(written: CpModel, effort: Effort) -> Answer:
     """Find any outcome at all, or prove that there is none."""
-    written.model.clear_objective()
+    written.model.clear_objective()  # type: ignore[no-untyped-call]  # OR-Tools leaves it untyped
     unhint(written)
     return _solve(written, None, effort)
 
