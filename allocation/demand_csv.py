@@ -63,6 +63,7 @@ class _AlternativeLine:
     bid_key: str
     alternative: Alternative
     items: list[_ItemLine]
+    is_numbered: bool
 
     @property
     def largest_value(self) -> int:
@@ -139,7 +140,9 @@ def _read_alternative(
     first_lines: dict[Name, int],
 ) -> _AlternativeLine:
     name = row.reference("bid_key", bids), row.whole("alternative", 1)
-    items = items_of.get(name, []) if _is_named(row, name, first_lines) else []
+    is_numbered = row.is_sound("alternative") and name[0] != ""
+    is_first = is_numbered and _is_first(row, name, first_lines)
+    items = items_of.get(name, []) if is_first else []
     offer = row.whole("offer_credits_per_lot", 1)
     value = "value_score_per_lot"
     alternative = Alternative(
@@ -153,13 +156,11 @@ def _read_alternative(
         latest_start=row.day("latest_start"),
         items=tuple(line.item for line in items),
     )
-    return _AlternativeLine(row, name[0], alternative, items)
+    return _AlternativeLine(row, name[0], alternative, items, is_numbered)
 
 
-def _is_named(row: Row, name: Name, first_lines: dict[Name, int]) -> bool:
-    """Say whether a row's bid and number are sound, and refuse them where they stand twice."""
-    if not name[0] or not row.is_sound("alternative"):
-        return False
+def _is_first(row: Row, name: Name, first_lines: dict[Name, int]) -> bool:
+    """Say whether a row is the first with its bid and number, and refuse it if it is not."""
     first_line = first_lines.setdefault(name, row.line)
     if first_line != row.line:
         wrong = (
@@ -191,12 +192,13 @@ def _read_bid_rows(
 
 
 def _owners(bids: Keys, owners: Keys, lost: set[str], lines: Iterable[_AlternativeLine]) -> _Owners:
-    unsound = {line.bid_key for line in lines if not line.row.is_sound("alternative")}
+    doubtful = {line.bid_key for line in lines if not line.is_numbered}
+    names = ((line.bid_key, line.alternative.number) for line in lines if line.is_numbered)
     return _Owners(
         bids=bids,
         bids_with_alternatives=owners,
-        names=frozenset((line.bid_key, line.alternative.number) for line in lines),
-        doubtful=frozenset(unsound | lost),
+        names=frozenset(names),
+        doubtful=frozenset(doubtful | lost),
     )
 
 

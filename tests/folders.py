@@ -66,6 +66,10 @@ gpu,2026-03-02,2,3
 }
 """Three bids of two teams on two pools, with commitments and a policy."""
 
+SMALL_VALUE = 2 * 150 + 60 + 5 * 10
+"""The sum of the largest values of its bids."""
+LARGEST_SUM = 2**53
+
 Change = Callable[[Path], None]
 """Breaks a folder that has just been written."""
 
@@ -166,6 +170,18 @@ def header_only(file: str) -> Change:
     return put(file, SMALL_FOLDER[file].split("\n", 1)[0] + "\n")
 
 
+def bids_worth(value: int) -> Change:
+    """Add bids whose value scores add up to a value, each as large as it may be."""
+    most, rest = divmod(value, 10**12)
+    scores = [*[10**12] * most, rest]
+    window = "2026-03-02,2026-03-02"
+    return both(
+        add("bids.csv", *(f"v{n},red,," for n in range(len(scores)))),
+        add("alternatives.csv", *(f"v{n},1,spot,1,1,1,{window},{s}" for n, s in enumerate(scores))),
+        add("items.csv", *(f"v{n},1,gpu,0,1,1" for n in range(len(scores)))),
+    )
+
+
 def recode(file: str, encoding: str) -> Change:
     return put(file, SMALL_FOLDER[file].encode(encoding))
 
@@ -244,6 +260,10 @@ _KEYS = {
     "a formula as a key": _pool_key("=1+1"),
     "an empty key": BrokenFolder(
         swap("bids.csv", "b3,red", ",red"), ("alternatives.csv:5: bid_key", "bids.csv:4: bid_key")
+    ),
+    "an empty key and an empty reference": BrokenFolder(
+        both(swap("bids.csv", "b3,red", ",red"), swap("alternatives.csv", "b3,1,", ",1,")),
+        ("alternatives.csv:5: bid_key", "bids.csv:4: bid_key", "items.csv:6: bid_key"),
     ),
     "a duplicate pool": BrokenFolder(
         add("pools.csv", "gpu,Again,data,seat,eve,,,"), ("pools.csv:4: pool_key",)
@@ -385,6 +405,17 @@ _DEMAND = {
         ("alternatives.csv:2: alternative", "items.csv:2: alternative"),
     ),
     "an alternative with a number that is none": _alternative("b1,1,", "b1,one,", "alternative"),
+    "an alternative with a number that is none, and its item": BrokenFolder(
+        swap("alternatives.csv", "b1,2,", "b1,two,"), ("alternatives.csv:3: alternative",)
+    ),
+    "a duplicate alternative, and an item of none": BrokenFolder(
+        both(swap("alternatives.csv", "b1,2,", "b1,1,"), add("items.csv", "b1,3,gpu,0,1,1")),
+        (
+            "alternatives.csv:3: alternative",
+            "items.csv:3: alternative",
+            "items.csv:7: alternative",
+        ),
+    ),
     "lots from 0": _alternative(",1,2,", ",0,2,", "min_lots"),
     "min above max": _alternative(",1,2,", ",3,2,", "max_lots"),
     "a window that ends before it begins": _alternative(
@@ -412,15 +443,7 @@ _DEMAND = {
         ",150", ",500000000001", "value_score_per_lot"
     ),
     "a sum of values above 2^53": BrokenFolder(
-        both(
-            add("bids.csv", *(f"v{n},red,," for n in range(9008))),
-            add(
-                "alternatives.csv",
-                *(f"v{n},1,spot,1,1,1,2026-03-02,2026-03-02,1000000000000" for n in range(9008)),
-            ),
-            add("items.csv", *(f"v{n},1,gpu,0,1,1" for n in range(9008))),
-        ),
-        ("alternatives.csv:1: -",),
+        bids_worth(LARGEST_SUM - SMALL_VALUE + 1), ("alternatives.csv:1: -",)
     ),
     "an instant without an offset": _submitted("2026-02-20T09:00:00"),
     "an instant without a time": _submitted("2026-02-20"),

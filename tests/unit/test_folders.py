@@ -24,7 +24,19 @@ from allocation.problem import (
     default_nonce,
 )
 from tests.builders import a_bid, a_pool, a_problem, a_team, an_alternative, day, some_units
-from tests.folders import SMALL_FOLDER, add, both, drop, header_only, put, swap, write_folder
+from tests.folders import (
+    LARGEST_SUM,
+    SMALL_FOLDER,
+    SMALL_VALUE,
+    add,
+    bids_worth,
+    both,
+    drop,
+    header_only,
+    put,
+    swap,
+    write_folder,
+)
 
 Change = Callable[[Path], object]
 NO_BIDS = both(*(header_only(f"{name}.csv") for name in ("bids", "alternatives", "items")))
@@ -296,18 +308,10 @@ def test_a_sprint_may_end_on_the_last_day_of_the_calendar(tmp_path: Path) -> Non
 
 
 def test_values_may_add_up_to_2_to_the_53(tmp_path: Path) -> None:
-    most, rest = divmod(2**53 - 300 - 60 - 50, 10**12)
-    scores = [10**12] * most + [rest]
-    window = "2026-03-02,2026-03-02"
-    round_folder = read_changed(
-        tmp_path / "round",
-        add("bids.csv", *(f"v{n},red,," for n in range(len(scores)))),
-        add("alternatives.csv", *(f"v{n},1,spot,1,1,1,{window},{s}" for n, s in enumerate(scores))),
-        add("items.csv", *(f"v{n},1,gpu,0,1,1" for n in range(len(scores)))),
-    )
+    round_folder = read_changed(tmp_path / "round", bids_worth(LARGEST_SUM - SMALL_VALUE))
     bids = round_folder.problem.bids
     values = [max(a.value_score_per_lot * a.max_lots for a in bid.alternatives) for bid in bids]
-    assert sum(values) == 2**53
+    assert sum(values) == LARGEST_SUM
 
 
 # --- writing -------------------------------------------------------------------------------
