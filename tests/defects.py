@@ -325,6 +325,7 @@ OF_THE_WRONG_KIND: list[tuple[str, Spoil]] = [
     ("a gap that is no number", report(gap_ratio=math.nan)),
     ("no bound", report(bound=None)),
     ("a number of a thousand digits", report(certified_bound=10**1000)),
+    ("a key of two lines", report(round_key="sprint\n1")),
     ("a status of its own", report(status="optimal-ish")),
     ("seconds that are a list", report(seconds=[1.0])),
     ("seconds without an end", report(seconds={"total": math.inf})),

@@ -176,15 +176,15 @@ def _ask(
 
 def _runs(items: tuple[Item, ...]) -> Iterator[Run]:
     """Cut the items of an ask at their edges and add up what lies on one pool and day."""
-    for pool_key in dict.fromkeys(item.pool_key for item in items):
-        spans = [
-            (item.offset_days, item.offset_days + item.days, item.units_per_lot)
-            for item in items
-            if item.pool_key == pool_key
-        ]
-        edges = sorted({edge for first, end, _ in spans for edge in (first, end)})
-        for first, end in pairwise(edges):
-            units = sum(u for span_first, span_end, u in spans if span_first <= first < span_end)
+    by_pool: dict[PoolKey, list[Item]] = {}
+    for item in items:
+        by_pool.setdefault(item.pool_key, []).append(item)
+    for pool_key, of_pool in by_pool.items():
+        edges = {edge for i in of_pool for edge in (i.offset_days, i.offset_days + i.days)}
+        for first, end in pairwise(sorted(edges)):
+            units = sum(
+                i.units_per_lot for i in of_pool if i.offset_days <= first < i.offset_days + i.days
+            )
             if units:
                 yield Run(pool_key, first, end, units)
 

@@ -36,7 +36,7 @@ def check_bounds(case: Case) -> Iterator[Violation]:
 def _compare(code: str, said: object, right: object) -> Iterator[Violation]:
     if said != right:
         what = code.replace("-", " ")
-        yield Violation(code, f"The report says {said} as {what}; recomputed it is {right}.")
+        yield Violation(code, f"The report says {said!r} as {what}; recomputed it is {right!r}.")
 
 
 def _check_gap(report: Report) -> Iterator[Violation]:

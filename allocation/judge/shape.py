@@ -30,11 +30,11 @@ BEYOND_EVERY_LIMIT = 10**100
 def check_shape(outcome: Outcome) -> Iterator[Violation]:
     """Find every field whose value is not of the kind that FORMATS names."""
     for award in outcome.awards:
-        yield from _misfits(f"The award of bid {award.bid_key}", award, _AWARD)
+        yield from _misfits(f"The award of bid {award.bid_key!r}", award, _AWARD)
     for decline in outcome.declines:
-        yield from _misfits(f"The decline of bid {decline.bid_key}", decline, _DECLINE)
+        yield from _misfits(f"The decline of bid {decline.bid_key!r}", decline, _DECLINE)
     for price in outcome.prices:
-        yield from _misfits(f"The price of {price.pool_key} on {price.day}", price, _PRICE)
+        yield from _misfits(f"The price of {price.pool_key!r} on {price.day!r}", price, _PRICE)
     yield from _misfits("The report", outcome.report, _REPORT)
     yield from _misfits("The report's baselines", outcome.report.baselines, _BASELINES)
     yield from _misfits("The report's counts", outcome.report.counts, _COUNTS)
@@ -49,9 +49,9 @@ def _misfits(owner: str, part: object, kinds: Mapping[str, Kind]) -> Iterator[Vi
             yield Violation("not-well-formed", f"{owner} has {value!r} as {name}, not {kind}.")
 
 
-def is_text(value: object) -> bool:
-    """Whether it is text."""
-    return isinstance(value, str)
+def is_printable_text(value: object) -> bool:
+    """Whether it is text that prints on one line."""
+    return isinstance(value, str) and value.isprintable()
 
 
 def is_a_whole_number(value: object) -> bool:
@@ -75,7 +75,7 @@ def is_a_day(value: object) -> bool:
 def is_a_table_of_numbers(value: object) -> bool:
     """Whether it maps names to numbers."""
     return isinstance(value, Mapping) and all(
-        is_text(name) and is_a_number(number) for name, number in value.items()
+        is_printable_text(name) and is_a_number(number) for name, number in value.items()
     )
 
 
@@ -86,12 +86,12 @@ def is_a_table(value: object) -> bool:
 
 def is_a_list_of_day_prices(value: object) -> bool:
     """Whether each entry is a pool, a day and a whole number."""
-    return _has_rows(value, (is_text, is_a_day, is_a_whole_number))
+    return _has_rows(value, (is_printable_text, is_a_day, is_a_whole_number))
 
 
 def is_a_list_of_team_prices(value: object) -> bool:
     """Whether each entry is a team and a whole number."""
-    return _has_rows(value, (is_text, is_a_whole_number))
+    return _has_rows(value, (is_printable_text, is_a_whole_number))
 
 
 def _has_rows(value: object, kinds: tuple[Kind, ...]) -> bool:
@@ -120,7 +120,7 @@ def _one_of(words: type) -> Kind:
 
 
 _AWARD: dict[str, Kind] = {
-    "bid_key": is_text,
+    "bid_key": is_printable_text,
     "alternative": is_a_whole_number,
     "start": is_a_day,
     "lots": is_a_whole_number,
@@ -128,24 +128,24 @@ _AWARD: dict[str, Kind] = {
     "payment_credits": is_a_whole_number,
 }
 _DECLINE: dict[str, Kind] = {
-    "bid_key": is_text,
+    "bid_key": is_printable_text,
     "reason": _one_of(Reason),
     "alternative": _or_empty(is_a_whole_number),
-    "pool_key": _or_empty(is_text),
+    "pool_key": _or_empty(is_printable_text),
     "day": _or_empty(is_a_day),
     "minimum_winning_offer_credits": _or_empty(is_a_whole_number),
-    "detail": is_text,
+    "detail": is_printable_text,
 }
 _PRICE: dict[str, Kind] = {
-    "pool_key": is_text,
+    "pool_key": is_printable_text,
     "day": is_a_day,
     "tier": _one_of(Tier),
     "list_price_microcredits": is_a_whole_number,
 }
 _REPORT: dict[str, Kind] = {
-    "round_key": is_text,
-    "problem_sha256": is_text,
-    "outcome_sha256": is_text,
+    "round_key": is_printable_text,
+    "problem_sha256": is_printable_text,
+    "outcome_sha256": is_printable_text,
     "pricing": _one_of(Pricing),
     "status": _one_of(Status),
     "proof": _one_of(Proof),
