@@ -65,7 +65,8 @@ def writing(db: Database) -> Iterator[Session]:
 @contextmanager
 def reading(db: Database) -> Iterator[Session]:
     """Open a transaction that sees one state of the market and cannot change it."""
-    with _storage_errors(db), Session(db.reader) as session, session.begin():
+    session = Session(db.reader, expire_on_commit=False)
+    with _storage_errors(db), session, session.begin():
         yield session
 
 

@@ -72,10 +72,12 @@ def release_lease(session: Session, lease: Lease) -> None:
 
 
 @contextmanager
-def kept(db: Database, lease: Lease, clock: Clock) -> Iterator[None]:
+def kept(
+    db: Database, lease: Lease, clock: Clock, every_seconds: float = RENEWAL_SECONDS
+) -> Iterator[None]:
     """Renew a lease in the background for as long as the work under it takes."""
     is_over = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(db, lease, clock, is_over), daemon=True)
+    keeper = threading.Thread(target=_keep, args=(db, lease, clock, every_seconds, is_over), daemon=True)
     keeper.start()
     try:
         yield
@@ -84,8 +86,10 @@ def kept(db: Database, lease: Lease, clock: Clock) -> Iterator[None]:
         keeper.join()
 
 
-def _keep(db: Database, lease: Lease, clock: Clock, is_over: threading.Event) -> None:
-    while not is_over.wait(RENEWAL_SECONDS):
+def _keep(
+    db: Database, lease: Lease, clock: Clock, every_seconds: float, is_over: threading.Event
+) -> None:
+    while not is_over.wait(every_seconds):
         try:
             if not transact(db, lambda session: _renew(session, lease, clock())):
                 log.warning("lease.lost", round_id=lease.round_id, fence=lease.fence)

@@ -6,7 +6,7 @@ The solver here is the better baseline with a certificate that is right: real ou
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -114,6 +114,6 @@ def a_database(file: Path) -> Database:
     return connect(f"sqlite:///{file}")
 
 
-def titles_of(bids: tuple[Bid, ...]) -> dict[BidKey, str]:
+def titles_of(bids: Iterable[Bid]) -> dict[BidKey, str]:
     """Return a title for every bid."""
     return {bid.key: f"Bid {bid.key}" for bid in bids}
