@@ -36,7 +36,7 @@ DEMO_DATABASE_URL = "sqlite:///demo.sqlite3"
 """Where the demo is kept when the environment names no other place."""
 
 SEED = 1
-OPTIONS = Options(time_limit_seconds=2.0)
+OPTIONS = Options(time_limit_seconds=1.8)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
 
 PLATFORM_ADMIN = Actor("platform-admin")

@@ -19,16 +19,16 @@ from broker.company.teams import TEAMS, TeamPlan
 
 FEWEST_BIDS = 120
 MOST_BIDS = 130
-WORTH_SIGMA = 0.40
+WORTH_SIGMA = 0.45
 APPETITE_SIGMA = 0.12
 SPOT_WORTH_PERCENT = 60
-SLACK_DAYS: Mapping[Tier, int] = {Tier.RESERVED: 3, Tier.SPOT: 5}
+FLEXIBLE_PERCENT = 25
+SLACK_DAYS: Mapping[Tier, int] = {Tier.RESERVED: 2, Tier.SPOT: 4}
 
-SECOND_CHOICE_PERCENT = 40
+SECOND_CHOICE_PERCENT = 20
 SPOT_INSTEAD_PERCENT = 70
 OTHER_POOL_PERCENT = 85
 LATER_PERCENT = 88
-MOST_SECOND_CHOICES = 2
 
 REHEARSAL_H100 = 104
 WEEKEND_HOURS = 12
@@ -84,7 +84,7 @@ def _plan(
     return PlannedBid(
         team_key=TeamKey(draft.team.key),
         title=draft.work.title.format(subject=draft.subject, units=units),
-        alternatives=(first, *_second_choices(market, draft, first)),
+        alternatives=(first, *_second_choice(market, draft, first)),
     )
 
 
@@ -92,7 +92,7 @@ def _first_choice(
     market: Market, draft: Draft, items: tuple[Item, ...], appetite: float
 ) -> Alternative:
     """Price what the draft wants most, in a window around its start."""
-    slack = SLACK_DAYS[draft.tier]
+    slack = SLACK_DAYS[draft.tier] if market.draw.randrange(100) < FLEXIBLE_PERCENT else 0
     earliest = max(0, draft.start - market.draw.randint(0, slack))
     last_start = len(market.sprint.days) - max(i.offset_days + i.days for i in items)
     latest = min(last_start, draft.start + market.draw.randint(0, slack))
@@ -112,22 +112,18 @@ def _first_choice(
     )
 
 
-def _second_choices(market: Market, draft: Draft, first: Alternative) -> list[Alternative]:
+def _second_choice(market: Market, draft: Draft, first: Alternative) -> tuple[Alternative, ...]:
     """Say what some bidders would take instead: spot, another pool, a later start."""
     if market.draw.randrange(100) >= SECOND_CHOICE_PERCENT:
-        return []
-    able = [
-        _spot_instead(first),
-        _on_another_pool(draft, first),
-        _later(market, first),
-    ]
+        return ()
+    able = (_spot_instead(first), _on_another_pool(draft, first), _later(market, first))
     choices = [choice for choice in able if choice]
-    wanted = min(len(choices), market.draw.randint(1, MOST_SECOND_CHOICES))
-    chosen = market.draw.sample(choices, wanted)
-    return [
-        _discounted(draft.team, changed, number, percent)
-        for number, (changed, percent) in enumerate(chosen, start=2)
-    ]
+    if not choices:
+        return ()
+    changed, percent = market.draw.choice(choices)
+    offer = max(1, changed.offer_credits_per_lot * percent // 100)
+    score = value_score(draft.team, offer)
+    return (replace(changed, number=2, offer_credits_per_lot=offer, value_score_per_lot=score),)
 
 
 def _spot_instead(first: Alternative) -> tuple[Alternative, int] | None:
@@ -160,16 +156,6 @@ def _later(market: Market, first: Alternative) -> tuple[Alternative, int] | None
     if not starts:
         return None
     return replace(first, earliest_start=starts[0], latest_start=starts[-1]), LATER_PERCENT
-
-
-def _discounted(team: TeamPlan, alternative: Alternative, number: int, percent: int) -> Alternative:
-    offer = max(1, alternative.offer_credits_per_lot * percent // 100)
-    return replace(
-        alternative,
-        number=number,
-        offer_credits_per_lot=offer,
-        value_score_per_lot=value_score(team, offer),
-    )
 
 
 def value_score(team: TeamPlan, offer_credits: int) -> int:

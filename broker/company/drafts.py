@@ -20,10 +20,13 @@ from broker.company.teams import TEAMS, TeamPlan
 from broker.company.works import BUNDLES, SINGLES, Need, Work
 
 BUNDLE_PERCENT = 28
-DEMAND_RATIO = (1.68, 1.95)
-LARGEST_SHARE_PERCENT = 85
+DEMAND_RATIO = (1.7, 1.98)
+LARGEST_SHARE_PERCENT = 90
+ALL_OR_NOTHING_PERCENT = 50
 SIZE_SIGMA = 0.45
 SCALING_STEPS = 40
+WEEK_DAYS = 7
+MONDAY_PERCENT = 75
 
 Supply = Mapping[PoolKey, tuple[Units, ...]]
 """The units of every pool on every day of a sprint, first to last."""
@@ -164,13 +167,14 @@ def _draft(work: Work, drafts: Sequence[Draft], supply: Supply, draw: random.Ran
     tier = Tier.SPOT if draw.randrange(100) < work.spot_percent else Tier.RESERVED
     start, uses = _when(work.needs, tier, supply, draw)
     max_lots = _most_lots(work, start, uses, tier, supply, draw)
+    is_whole = draw.randrange(100) < ALL_OR_NOTHING_PERCENT
     return Draft(
         work=work,
         team=team,
         subject=subject,
         tier=tier,
         start=start,
-        min_lots=draw.randint(1, -(-max_lots // 2)),
+        min_lots=max_lots if is_whole else draw.randint(1, -(-max_lots // 2)),
         max_lots=max_lots,
         parts=tuple(_part(use, use.least_units(start, tier, supply), draw) for use in uses),
     )
@@ -196,13 +200,18 @@ def _appetite_left(team: TeamPlan, drafts: Sequence[Draft]) -> float:
 def _when(
     needs: Sequence[Need], tier: Tier, supply: Supply, draw: random.Random
 ) -> tuple[int, tuple[Use, ...]]:
-    """Choose days and a start at which every use is open, with fewer days if there is none."""
+    """Choose days and a start at which every use is open, with fewer days if there is none.
+
+    Most work starts with a week where it can.
+    """
     uses = tuple(Use(PoolKey(n.pool_key), n.offset_days, draw.randint(*n.days)) for n in needs)
     starts = open_starts(uses, tier, supply)
     while not starts and any(use.days > 1 for use in uses):
         uses = tuple(use.shortened() for use in uses)
         starts = open_starts(uses, tier, supply)
-    return draw.choice(starts or [0]), uses
+    mondays = [start for start in starts if start % WEEK_DAYS == 0]
+    wanted = mondays if draw.randrange(100) < MONDAY_PERCENT else starts
+    return draw.choice(wanted or starts or [0]), uses
 
 
 def _most_lots(

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from allocation.problem import TeamKey
 
-CREDITS_PER_SHARE = 850
+CREDITS_PER_SHARE = 1_000
 
 
 class Role(StrEnum):
