@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlmodel import Session
 
@@ -138,7 +138,7 @@ def newer_schema(db: Database, found: str) -> WrongSchema:
 
 def _engine(file: Path, mode: str, begin: str) -> Engine:
     engine = create_engine(
-        "sqlite+pysqlite://", creator=lambda: _open(file, mode), pool_reset_on_return="rollback"
+        "sqlite+pysqlite://", creator=lambda: _open(file, mode), poolclass=QueuePool
     )
     event.listen(engine, "begin", lambda connection: _begin(connection, begin))
     return engine
