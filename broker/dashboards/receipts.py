@@ -1,0 +1,243 @@
+"""What became of one bid, and why: the award or the decline with the facts that decided it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, select
+from sqlmodel import Session
+
+from broker.dashboards.briefs import PublishedRun, RoundBrief, find_decided, published_run
+from broker.dashboards.heatmaps import DayUse, day_use
+from broker.dashboards.sources import (
+    ALTERNATIVE,
+    AWARD,
+    BID,
+    DECLINE,
+    ITEM,
+    POOL,
+    PUBLISHED_RUN,
+    ROUND,
+    TEAM,
+)
+from broker.dashboards.use import day_table
+from broker.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """One pool of an alternative, with the words for it."""
+
+    pool_key: str
+    pool: str
+    unit: str
+    offset_days: int
+    days: int
+    units_per_lot: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlternativeFacts:
+    """One way to serve the bid, as it was asked for."""
+
+    number: int
+    tier: str
+    offer_credits_per_lot: int
+    value_score_per_lot: int
+    min_lots: int
+    max_lots: int
+    earliest_start: dt.date
+    latest_start: dt.date
+    items: tuple[ItemFacts, ...]
+
+    @property
+    def last_day(self) -> dt.date:
+        """The last day that any placement of this alternative could use."""
+        span = max(item.offset_days + item.days for item in self.items)
+        return self.latest_start + dt.timedelta(days=span - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class AwardFacts:
+    """What the bid won. Units: value, offer and payment are of the whole award."""
+
+    alternative: AlternativeFacts
+    start: dt.date
+    lots: int
+    value_score: int
+    payment_credits: int
+
+    @property
+    def offer_credits(self) -> int:
+        """What the team would have paid at most."""
+        return self.alternative.offer_credits_per_lot * self.lots
+
+    @property
+    def kept_credits(self) -> int:
+        """What is left of the offer after the payment."""
+        return self.offer_credits - self.payment_credits
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineFacts:
+    """Why the bid did not win. The pool and day are None where no single place decided it."""
+
+    reason: str
+    alternative: AlternativeFacts | None
+    pool_key: str | None
+    pool: str | None
+    unit: str | None
+    owner: str | None
+    day: dt.date | None
+    minimum_winning_offer_credits: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The decision on one bid: exactly one of `award` and `decline` is there.
+
+    Shape: `place` holds the days of the pool that decided it, over the days the bid could use.
+    """
+
+    bid_key: str
+    title: str
+    team: str
+    submitted_at: dt.datetime | None
+    round: RoundBrief
+    run: PublishedRun
+    alternatives: tuple[AlternativeFacts, ...]
+    award: AwardFacts | None
+    decline: DeclineFacts | None
+    place: tuple[DayUse, ...]
+
+
+def receipt(session: Session, bid_id: str) -> Receipt:
+    """Return the decision on a bid.
+
+    Raises: NotFound if there is no such bid, or its round is not decided: both look the same.
+    """
+    bid = session.execute(_decided_bid(bid_id)).mappings().first()
+    if bid is None:
+        raise NotFound(f"There is no receipt {bid_id}.", receipt=bid_id)
+    brief = find_decided(session, bid["round_key"])
+    run = published_run(session, brief.id)
+    if run is None:
+        raise NotFound(f"There is no receipt {bid_id}.", receipt=bid_id)
+    alternatives = _alternatives(session, bid_id)
+    decline = _decline(session, run.run_id, bid_id, alternatives)
+    return Receipt(
+        bid_key=bid["bid_key"],
+        title=bid["title"],
+        team=bid["team"],
+        submitted_at=bid["submitted_at"],
+        round=brief,
+        run=run,
+        alternatives=alternatives,
+        award=_award(session, run.run_id, bid_id, alternatives),
+        decline=decline,
+        place=_place(session, brief.id, decline),
+    )
+
+
+def _decided_bid(bid_id: str) -> Select[Any]:
+    return (
+        select(
+            ROUND.c.key.label("round_key"),
+            BID.c.key.label("bid_key"),
+            BID.c.title,
+            BID.c.submitted_at,
+            TEAM.c.name.label("team"),
+        )
+        .select_from(BID)
+        .join(ROUND, ROUND.c.id == BID.c.round_id)
+        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == BID.c.round_id)
+        .join(TEAM, TEAM.c.id == BID.c.team_id)
+        .where(BID.c.id == bid_id)
+    )
+
+
+def _alternatives(session: Session, bid_id: str) -> tuple[AlternativeFacts, ...]:
+    items = _items(session, bid_id)
+    asked = [name for name in AlternativeFacts.__slots__ if name != "items"]
+    rows = session.execute(
+        select(*(ALTERNATIVE.c[name] for name in asked))
+        .where(ALTERNATIVE.c.bid_id == bid_id)
+        .order_by(ALTERNATIVE.c.number)
+    ).mappings()
+    return tuple(AlternativeFacts(**row, items=tuple(items.get(row["number"], ()))) for row in rows)
+
+
+def _items(session: Session, bid_id: str) -> dict[int, list[ItemFacts]]:
+    rows = session.execute(
+        select(
+            ITEM.c.number,
+            POOL.c.key,
+            POOL.c.name,
+            POOL.c.unit,
+            ITEM.c.offset_days,
+            ITEM.c.days,
+            ITEM.c.units_per_lot,
+        )
+        .select_from(ITEM)
+        .join(POOL, POOL.c.id == ITEM.c.pool_id)
+        .where(ITEM.c.bid_id == bid_id)
+        .order_by(ITEM.c.number, ITEM.c.position)
+    )
+    items: dict[int, list[ItemFacts]] = {}
+    for number, *facts in rows:
+        items.setdefault(number, []).append(ItemFacts(*facts))
+    return items
+
+
+def _award(
+    session: Session, run_id: str, bid_id: str, alternatives: tuple[AlternativeFacts, ...]
+) -> AwardFacts | None:
+    row = session.execute(
+        select(AWARD).where(AWARD.c.run_id == run_id, AWARD.c.bid_id == bid_id)
+    ).first()
+    if row is None:
+        return None
+    chosen = next(one for one in alternatives if one.number == row.alternative)
+    return AwardFacts(chosen, row.start, row.lots, row.value_score, row.payment_credits)
+
+
+def _decline(
+    session: Session, run_id: str, bid_id: str, alternatives: tuple[AlternativeFacts, ...]
+) -> DeclineFacts | None:
+    row = session.execute(
+        select(
+            DECLINE,
+            POOL.c.key.label("pool_key"),
+            POOL.c.name.label("pool"),
+            POOL.c.unit,
+            POOL.c.owner,
+        )
+        .select_from(DECLINE)
+        .outerjoin(POOL, POOL.c.id == DECLINE.c.pool_id)
+        .where(and_(DECLINE.c.run_id == run_id, DECLINE.c.bid_id == bid_id))
+    ).first()
+    if row is None:
+        return None
+    return DeclineFacts(
+        reason=row.reason,
+        alternative=next((one for one in alternatives if one.number == row.alternative), None),
+        pool_key=row.pool_key,
+        pool=row.pool,
+        unit=row.unit,
+        owner=row.owner,
+        day=row.day,
+        minimum_winning_offer_credits=row.minimum_winning_offer_credits,
+        detail=row.detail,
+    )
+
+
+def _place(session: Session, round_id: str, decline: DeclineFacts | None) -> tuple[DayUse, ...]:
+    if decline is None or decline.pool_key is None or decline.alternative is None:
+        return ()
+    window = (decline.alternative.earliest_start, decline.alternative.last_day)
+    rows = day_table(round_id, None, window).rows.where(POOL.c.key == decline.pool_key)
+    found = session.execute(rows).mappings().all()
+    return tuple(sorted((day_use(row) for row in found), key=lambda use: use.day))

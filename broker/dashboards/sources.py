@@ -1,0 +1,174 @@
+"""What the screens read: tables as queries see them, and the few sums that many screens share.
+
+Everything that comes from bids starts at `PUBLISHED_RUN`, so nothing of a sealed round can reach
+a screen. Units: sums over days are unit-days, a pool's units times days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from allocation.problem import Tier
+from broker.states import RoundState, RunState
+from broker.tables import Day, Table, Whole
+
+_TABLES = Table.metadata.tables
+POOL = _TABLES["pool"]
+TEAM = _TABLES["team"]
+ROUND = _TABLES["round"]
+ROUND_POOL = _TABLES["round_pool"]
+CAPACITY = _TABLES["capacity"]
+COMMITMENT = _TABLES["commitment"]
+BID = _TABLES["bid"]
+ALTERNATIVE = _TABLES["alternative"]
+ITEM = _TABLES["item"]
+SNAPSHOT = _TABLES["snapshot"]
+RUN = _TABLES["run"]
+RUN_STAGE = _TABLES["run_stage"]
+AWARD = _TABLES["award"]
+DECLINE = _TABLES["decline"]
+LIST_PRICE = _TABLES["list_price"]
+
+DECIDED = (RoundState.PUBLISHED, RoundState.FINISHED)
+"""The states of a round whose result everybody may see."""
+
+
+class days_after(FunctionElement[dt.date]):  # noqa: N801  # reads as the SQL function that it is
+    """The day so many days after another one, in the database's own arithmetic."""
+
+    name = "days_after"
+    type = Day()
+    inherit_cache = True
+
+
+@compiles(days_after, "sqlite")
+def _days_after_as_text(element: days_after, compiler: SQLCompiler, **options: Any) -> str:
+    day, days = element.clauses
+    return f"date({compiler.process(day, **options)}, {compiler.process(days, **options)}||' days')"
+
+
+@compiles(days_after)
+def _days_after(element: days_after, compiler: SQLCompiler, **options: Any) -> str:
+    day, days = element.clauses
+    return f"({compiler.process(day, **options)} + {compiler.process(days, **options)})"
+
+
+def total(amount: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return the whole sum of an amount over a group, 0 where there is none."""
+    return cast(func.coalesce(func.sum(amount), 0), Whole)
+
+
+def or_zero(amount: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return an amount, 0 where a join found nothing."""
+    return func.coalesce(amount, 0)
+
+
+def when(condition: ColumnElement[bool], amount: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return an amount where a condition holds, else 0."""
+    return case((condition, amount), else_=0)
+
+
+def _published_runs() -> CTE:
+    newer = RUN.alias("newer")
+    superseded = exists().where(
+        newer.c.round_id == RUN.c.round_id,
+        newer.c.state == RunState.PUBLISHED,
+        newer.c.revision > RUN.c.revision,
+    )
+    return (
+        select(RUN.c.id.label("run_id"), ROUND.c.id.label("round_id"))
+        .join(ROUND, ROUND.c.id == RUN.c.round_id)
+        .where(RUN.c.state == RunState.PUBLISHED, ROUND.c.state.in_(DECIDED), ~superseded)
+        .cte("published_run")
+    )
+
+
+PUBLISHED_RUN = _published_runs()
+"""The run that speaks for each decided round: its newest published revision."""
+
+
+def holdings(round_id: str) -> Select[Any]:
+    """Return one row per item of a published round's awards: which units, from when to when."""
+    last_offset = ITEM.c.offset_days + ITEM.c.days - literal(1, Integer)
+    awarded = and_(
+        ALTERNATIVE.c.bid_id == AWARD.c.bid_id, ALTERNATIVE.c.number == AWARD.c.alternative
+    )
+    used = and_(ITEM.c.bid_id == AWARD.c.bid_id, ITEM.c.number == AWARD.c.alternative)
+    return (
+        select(
+            AWARD.c.bid_id,
+            ITEM.c.pool_id,
+            ITEM.c.position,
+            ALTERNATIVE.c.tier,
+            days_after(AWARD.c.start, ITEM.c.offset_days).label("first_day"),
+            days_after(AWARD.c.start, last_offset).label("last_day"),
+            (ITEM.c.units_per_lot * AWARD.c.lots).label("units"),
+        )
+        .select_from(AWARD)
+        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == AWARD.c.run_id)
+        .join(ALTERNATIVE, awarded)
+        .join(ITEM, used)
+        .where(PUBLISHED_RUN.c.round_id == round_id)
+    )
+
+
+def wanted_per_pool() -> Select[Any]:
+    """Return the unit-days that bids of decided rounds asked for: first choice, at full lots."""
+    other = ALTERNATIVE.alias("other")
+    first_choice = select(func.min(other.c.number)).where(other.c.bid_id == BID.c.id)
+    amount = ITEM.c.units_per_lot * ALTERNATIVE.c.max_lots * ITEM.c.days
+    chosen = and_(
+        ALTERNATIVE.c.bid_id == BID.c.id, ALTERNATIVE.c.number == first_choice.scalar_subquery()
+    )
+    asked = and_(ITEM.c.bid_id == BID.c.id, ITEM.c.number == ALTERNATIVE.c.number)
+    return (
+        select(
+            BID.c.round_id,
+            ITEM.c.pool_id,
+            total(when(ALTERNATIVE.c.tier == Tier.RESERVED, amount)).label("reserved"),
+            total(when(ALTERNATIVE.c.tier == Tier.SPOT, amount)).label("spot"),
+        )
+        .select_from(BID)
+        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == BID.c.round_id)
+        .join(ALTERNATIVE, chosen)
+        .join(ITEM, asked)
+        .group_by(BID.c.round_id, ITEM.c.pool_id)
+    )
+
+
+def mean_prices() -> Select[Any]:
+    """Return the mean list price over the days of each decided round, per pool: both tiers."""
+    return (
+        select(
+            PUBLISHED_RUN.c.round_id,
+            LIST_PRICE.c.pool_id,
+            _mean_of(Tier.RESERVED).label("reserved"),
+            _mean_of(Tier.SPOT).label("spot"),
+        )
+        .select_from(LIST_PRICE)
+        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == LIST_PRICE.c.run_id)
+        .group_by(PUBLISHED_RUN.c.round_id, LIST_PRICE.c.pool_id)
+    )
+
+
+def _mean_of(tier: Tier) -> ColumnElement[int]:
+    price = case((LIST_PRICE.c.tier == tier, LIST_PRICE.c.list_price_microcredits))
+    return cast(func.sum(price), Whole) // func.nullif(func.count(price), 0, type_=Whole)

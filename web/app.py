@@ -1,0 +1,36 @@
+"""The application: settings and a clock go in, a Flask application comes out.
+
+wsgi.py reads the environment. Each area of the market has a blueprint; what they share stands in
+desk.py (storage), hypermedia.py (pages and parts), grids.py (tables) and charts.py (geometry).
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from broker.clock import Clock
+from broker.config import Settings
+from broker.db import connect
+from web import assets, desk, errors, filters, grids, headers, wording
+from web.capacity import capacity
+from web.health import health
+from web.market import market_pages
+from web.pools import pools
+from web.receipts import receipts
+from web.rounds import rounds
+
+LARGEST_BODY_BYTES = 1_000_000
+
+
+def create_app(settings: Settings, clock: Clock) -> Flask:
+    """Return the screens over the market that the settings name. Touches no database yet."""
+    app = Flask(__name__, static_folder=str(assets.STATIC))
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY_BYTES, SECRET_KEY=settings.secret_key)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    desk.register(app, connect(settings.database_url), clock)
+    for part in (assets, errors, filters, grids, headers, wording):
+        part.register(app)
+    for blueprint in (market_pages, rounds, pools, capacity, receipts, health):
+        app.register_blueprint(blueprint)
+    return app

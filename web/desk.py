@@ -1,0 +1,49 @@
+"""What a request needs from outside: the market's storage, and what time it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+from sqlmodel import Session
+
+from broker.clock import Clock
+from broker.db import Database, check_schema, reading
+
+
+@dataclass(slots=True)
+class Desk:
+    """The storage and the clock of one application; the schema is checked once a process."""
+
+    db: Database
+    clock: Clock
+    is_checked: bool = False
+
+
+def register(app: Flask, db: Database, clock: Clock) -> None:
+    """Give the application its storage and its clock."""
+    app.extensions["desk"] = Desk(db, clock)
+
+
+@contextmanager
+def market() -> Iterator[Session]:
+    """Read one state of the market. Raises: WrongSchema if the database is not this version's."""
+    desk = _desk()
+    if not desk.is_checked:
+        check_schema(desk.db)
+        desk.is_checked = True
+    with reading(desk.db) as session:
+        yield session
+
+
+def now() -> dt.datetime:
+    """Tell the present."""
+    return _desk().clock()
+
+
+def _desk() -> Desk:
+    desk: Desk = current_app.extensions["desk"]
+    return desk

@@ -1,0 +1,105 @@
+"""What people see when something does not work: a sentence, and where to go from there.
+
+One table maps the market's errors to HTTP; nothing of the program's inside ever shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from broker.dashboards.listings import InvalidQuestion
+from broker.errors import (
+    BrokerError,
+    InvalidInput,
+    NotFound,
+    Refused,
+    StorageFailed,
+    WrongSchema,
+)
+
+log = structlog.get_logger()
+
+STATUS: Mapping[type[BrokerError], int] = {
+    InvalidQuestion: 400,
+    NotFound: 404,
+    Refused: 409,
+    InvalidInput: 422,
+    StorageFailed: 503,
+    WrongSchema: 503,
+}
+HEADLINES: Mapping[int, str] = {
+    400: "That question cannot be answered",
+    403: "You may not see this",
+    404: "There is nothing here",
+    405: "This page only answers to reading",
+    409: "Not in this state",
+    413: "That was too large",
+    422: "Something in it is not valid",
+    500: "Something broke on our side",
+    503: "The market cannot be read right now",
+}
+SENTENCES: Mapping[int, str] = {
+    404: "The address is mistyped, or what stood here is not public.",
+    405: "Follow a link instead of sending a form.",
+    413: "Send less at once.",
+    500: "The error is in the log of this server. Nothing was changed. Try again in a minute.",
+    503: "Nothing was changed. Try again in a minute; if it stays so, ask who runs this market.",
+}
+NOT_READY = "Its database is missing or belongs to another version. Run `broker migrate`."
+CLIENT_ERROR, SERVER_ERROR = 400, 500
+
+
+def register(app: Flask) -> None:
+    """Answer every error with a page."""
+    app.register_error_handler(BrokerError, _of_the_market)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(OperationalError, _of_the_database)
+    app.register_error_handler(Exception, _of_ours)
+
+
+def status_of(error: BrokerError) -> int:
+    """Return the HTTP status of a market's error, by its nearest listed type."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), SERVER_ERROR)
+
+
+def _of_the_market(error: BrokerError) -> Response:
+    status = status_of(error)
+    if isinstance(error, WrongSchema):
+        log.error("web.wrong-schema", why=str(error))
+        return _page(status, NOT_READY)
+    if status >= SERVER_ERROR:
+        log.error("web.market-error", why=str(error), path=request.path)
+        return _page(status)
+    return _page(status, error.sentence)
+
+
+def _of_http(error: HTTPException) -> Response | HTTPException:
+    status = error.code or SERVER_ERROR
+    if status < CLIENT_ERROR:
+        return error
+    response = _page(status)
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
+
+
+def _of_the_database(error: OperationalError) -> Response:
+    log.error("web.database-error", why=str(error.orig), path=request.path)
+    return _page(503)
+
+
+def _of_ours(error: Exception) -> Response:
+    log.error("web.error", path=request.path, exc_info=error)
+    return _page(SERVER_ERROR)
+
+
+def _page(status: int, sentence: str = "") -> Response:
+    headline = HEADLINES.get(status, "That did not work")
+    text = sentence or SENTENCES.get(status, "")
+    page = render_template("pages/error.html", status=status, headline=headline, sentence=text)
+    return make_response(page, status)

@@ -1,0 +1,132 @@
+"""Words for the market's codes: what a state, a reason or a proof means to a team lead.
+
+Each closed set has a word for every member; a test walks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Flask
+
+from allocation.outcome import Proof, Reason, Report, Status, StoppedBy, TieBreak
+from broker.states import RoundState
+from web.filters import percent
+
+STATES: Mapping[str, str] = {
+    RoundState.SCHEDULED: "Announced. Bidding has not opened yet.",
+    RoundState.OPEN: "Open for bids. Bids are sealed: nobody sees them before the close.",
+    RoundState.CLOSED: "Closed. The bids are frozen and wait for the allocation.",
+    RoundState.PUBLISHED: "Published. Every award and every decline is here, with its reason.",
+    RoundState.FINISHED: "Finished. The sprint is over; the result stays here.",
+    RoundState.CANCELLED: "Cancelled. Nothing was allocated.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonWords:
+    """A reason in words: a headline, what happened, and what the team can change."""
+
+    headline: str
+    meaning: str
+    change: str
+
+
+REASONS: Mapping[str, ReasonWords] = {
+    Reason.INELIGIBLE: ReasonWords(
+        "not eligible",
+        "The bid did not meet a condition for taking part.",
+        "Ask the owner of the pool which condition it is.",
+    ),
+    Reason.APPROVAL_MISSING: ReasonWords(
+        "an approval was missing",
+        "A pool of this bid needs an approval that was not there at the close.",
+        "Ask for the approval before the next round closes.",
+    ),
+    Reason.POLICY: ReasonWords(
+        "not allowed by policy",
+        "A rule of the policy in force excludes this bid.",
+        "Read the policy, or ask the owner of the pool.",
+    ),
+    Reason.EXCEEDS_POOL: ReasonWords(
+        "larger than the capacity",
+        "No placement fits, even in an empty round: no offer could win this.",
+        "Ask for fewer units or lots, fewer days, or a wider start window.",
+    ),
+    Reason.INSUFFICIENT_CREDITS: ReasonWords(
+        "more than the team's credits",
+        "The team could not pay the smallest award with all its credits.",
+        "Ask for fewer lots, or offer less per lot.",
+    ),
+    Reason.BELOW_RESERVE_PRICE: ReasonWords(
+        "below the reserve price",
+        "The offer is below the reserve price of what was asked.",
+        "Offer at least the reserve price of every unit and day.",
+    ),
+    Reason.CREDITS_SPENT: ReasonWords(
+        "credits went to the team's other bids",
+        "The units were there, but the team's credits are taken by its other awards.",
+        "Offer less on the other bids, or drop one of them.",
+    ),
+    Reason.OUTBID: ReasonWords(
+        "outbid",
+        "The units went to bids that are worth more.",
+        "Offer more, start on another day, or ask for fewer lots.",
+    ),
+    Reason.BUNDLE_PARTNER_UNAVAILABLE: ReasonWords(
+        "one pool of the bundle was full",
+        "All pools of the bid had room but one, and a bundle is granted whole or not at all.",
+        "Offer more, or bid for the rest without that pool.",
+    ),
+    Reason.TIE_BREAK: ReasonWords(
+        "lost a tie",
+        "Another outcome with this bid is worth exactly as much; the written tie-break decided.",
+        "Any higher offer ends the tie.",
+    ),
+    Reason.NOT_PROVEN: ReasonWords(
+        "not decided for certain",
+        "The run stopped before it could say whether this bid belongs to the best outcome.",
+        "Offer more, or ask for the run to be given more time.",
+    ),
+    Reason.OVERRIDE: ReasonWords(
+        "changed by an override",
+        "Two persons changed the result after the run, with a published reason.",
+        "Read the override's reason.",
+    ),
+}
+
+PROOFS: Mapping[str, str] = {
+    Proof.CERTIFIED: "the certificate alone proves it",
+    Proof.TWO_SOLVERS: "two solvers agree",
+    Proof.ONE_SOLVER: "claimed by one solver",
+    Proof.NONE: "no proof",
+}
+TIE_BREAKS: Mapping[str, str] = {
+    TieBreak.UNIQUE: "unique: no other outcome is as good",
+    TieBreak.INCOMPLETE: "incomplete: other outcomes may be as good",
+}
+STOPS: Mapping[str, str] = {
+    StoppedBy.PROOF: "the proof",
+    StoppedBy.DETERMINISTIC_LIMIT: "the limit on its work",
+    StoppedBy.WALL_CLOCK: "the time limit",
+}
+
+
+def verdict(report: Report) -> str:
+    """Say in a few words how good a result is known to be."""
+    if report.status is Status.OPTIMAL:
+        return "proven best"
+    return f"within {percent(report.gap_ratio)} of the bound"
+
+
+def register(app: Flask) -> None:
+    """Make the words known to the templates."""
+    app.add_template_filter(verdict, "verdict")
+    app.jinja_env.globals.update(
+        STATE_WORDS=STATES,
+        REASON_WORDS=REASONS,
+        PROOF_WORDS=PROOFS,
+        TIE_BREAK_WORDS=TIE_BREAKS,
+        STOP_WORDS=STOPS,
+    )
