@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 
 from allocation.problem import Alternative, Bid, BidKey, Item, TeamKey
 from broker.audit import Change
-from broker.directory import pool_ids_of, team_ids_of
+from broker.directory import Directory, directory_of
 from broker.errors import InvalidBid, Refused
 from broker.rounds import find_round
 from broker.states import RoundState
@@ -49,57 +49,53 @@ def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
     Raises: NotFound, Refused if the round takes no bids now, InvalidBid with every finding.
     """
     row = _find_open_round(session, wish.round_key, change)
-    pool_ids = pool_ids_of(session, row)
-    team_ids = team_ids_of(session, row)
+    directory = directory_of(session, row)
     findings = [
-        *findings_in_bid(wish, row, pool_ids.keys(), team_ids.keys()),
+        *findings_in_bid(wish, row, directory),
         *_findings_among_bids(session, wish, row),
     ]
     if findings:
         raise InvalidBid(wish.bid_key[:64], findings)
     bid = Bid(BidKey(wish.bid_key), TeamKey(wish.team_key), wish.alternatives, change.at)
-    return store_bids(session, row, [bid], {bid.key: wish.title})[bid.key]
+    return store_bids(session, directory, [bid], {bid.key: wish.title})[bid.key]
 
 
-def findings_in_bid(
-    wish: PlaceBid, row: RoundRow, pool_keys: Iterable[str], team_keys: Iterable[str]
-) -> Iterator[str]:
+def findings_in_bid(wish: PlaceBid, row: RoundRow, directory: Directory) -> Iterator[str]:
     """Say everything that is wrong with a bid by itself, in sentences of its round."""
     yield from findings_in_key("bid", wish.bid_key)
     yield from findings_in_text("title", wish.title)
-    if wish.team_key not in set(team_keys):
+    if wish.team_key not in directory.team_ids:
         yield f"team: {wish.team_key[:64]!r} does not bid in round {row.key}."
     if not wish.alternatives:
         yield "alternatives: a bid needs at least one."
     numbers = [alternative.number for alternative in wish.alternatives]
     if len(set(numbers)) < len(numbers):
         yield "alternatives: two have the same number; give each a number of its own."
-    known = set(pool_keys)
     for alternative in wish.alternatives:
         where = f"alternative {alternative.number}"
         yield from _findings_in_lots(where, alternative)
         yield from _findings_in_window(where, alternative, row)
         for item in alternative.items:
-            yield from _findings_in_item(f"{where}, {item.pool_key[:64]}", alternative, item, known)
+            yield from _findings_in_item(
+                f"{where}, {item.pool_key[:64]}", alternative, item, directory
+            )
 
 
 def store_bids(
-    session: Session, row: RoundRow, bids: Iterable[Bid], titles: Mapping[BidKey, str]
+    session: Session, directory: Directory, bids: Iterable[Bid], titles: Mapping[BidKey, str]
 ) -> dict[BidKey, str]:
     """Write bids that were checked into an open round, and return the id of each."""
     placed = tuple(bids)
     ids = {bid.key: str(uuid4()) for bid in placed}
     if not ids:
         return ids
-    pool_ids = pool_ids_of(session, row)
-    team_ids = team_ids_of(session, row)
     session.execute(
         insert(BidRow),
         [
             {
                 "id": ids[bid.key],
-                "round_id": row.id,
-                "team_id": team_ids[bid.team_key],
+                "round_id": directory.round_id,
+                "team_id": directory.team_ids[bid.team_key],
                 "key": bid.key,
                 "title": titles[bid.key],
                 "submitted_at": bid.submitted_at,
@@ -114,7 +110,7 @@ def store_bids(
     session.execute(
         insert(ItemRow),
         [
-            _item(ids[bid.key], option, position, pool_ids[item.pool_key], item)
+            _item(ids[bid.key], option, position, directory.pool_ids[item.pool_key], item)
             for bid in placed
             for option in bid.alternatives
             for position, item in enumerate(option.items, 1)
@@ -185,9 +181,9 @@ def _findings_in_window(where: str, alternative: Alternative, row: RoundRow) -> 
 
 
 def _findings_in_item(
-    where: str, alternative: Alternative, item: Item, pool_keys: set[str]
+    where: str, alternative: Alternative, item: Item, directory: Directory
 ) -> Iterator[str]:
-    if item.pool_key not in pool_keys:
+    if item.pool_key not in directory.pool_ids:
         yield f"{where}: this round offers no such pool."
     yield from findings_in_number(f"{where}, offset days", item.offset_days, 0)
     yield from findings_in_number(f"{where}, days", item.days, 1)

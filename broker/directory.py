@@ -6,6 +6,7 @@ What a round offers (units, reserve prices, credits) is its own and stands in ro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -36,6 +37,26 @@ def keep_teams(
     return _keep(session, TeamRow, "team", wanted, change)
 
 
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The ids of the pools that a round offers and of the teams that bid in it, by their keys."""
+
+    round_id: str
+    pool_ids: Mapping[str, str]
+    team_ids: Mapping[str, str]
+
+
+def directory_of(session: Session, row: RoundRow) -> Directory:
+    """Return the pools and teams of a round."""
+    bidders = (
+        select(col(TeamRow.key), col(TeamRow.id))
+        .join(RoundTeamRow, col(RoundTeamRow.team_id) == col(TeamRow.id))
+        .where(col(RoundTeamRow.round_id) == row.id)
+    )
+    team_ids = dict(session.execute(bidders).all())
+    return Directory(row.id, pool_ids_of(session, row), team_ids)
+
+
 def pool_ids_of(session: Session, row: RoundRow) -> dict[str, str]:
     """Return the id of every pool that a round offers, by its key."""
     offered = (
@@ -44,16 +65,6 @@ def pool_ids_of(session: Session, row: RoundRow) -> dict[str, str]:
         .where(col(RoundPoolRow.round_id) == row.id)
     )
     return dict(session.execute(offered).all())
-
-
-def team_ids_of(session: Session, row: RoundRow) -> dict[str, str]:
-    """Return the id of every team that bids in a round, by its key."""
-    bidders = (
-        select(col(TeamRow.key), col(TeamRow.id))
-        .join(RoundTeamRow, col(RoundTeamRow.team_id) == col(TeamRow.id))
-        .where(col(RoundTeamRow.round_id) == row.id)
-    )
-    return dict(session.execute(bidders).all())
 
 
 def bid_ids_of(session: Session, row: RoundRow) -> dict[str, str]:

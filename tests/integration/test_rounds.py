@@ -13,6 +13,7 @@ from sqlmodel import Session
 from allocation.problem import Alternative, Problem
 from broker.bids import PlaceBid, place_bid, store_bids
 from broker.db import Database, reading, transact, writing
+from broker.directory import directory_of
 from broker.errors import InvalidBid, InvalidRound, NotFound, Refused
 from broker.rounds import close_round, create_round, find_round, finish_round, open_round
 from broker.snapshots import frozen_problem, problem_of
@@ -218,7 +219,8 @@ def test_the_values_of_a_round_never_grow_beyond_what_is_exact(open_market: Data
     most = 2**53 // BIG
     bids = [a_bid(f"b{number}", dear) for number in range(most - 1)]
     with Session(open_market.writer) as session:
-        store_bids(session, find_round(session, "sprint-1"), bids, titles_of(bids))
+        row = find_round(session, "sprint-1")
+        store_bids(session, directory_of(session, row), bids, titles_of(bids))
         place_bid(session, a_wish(dear, key="last"), a_change(1))
         with pytest.raises(InvalidBid, match="exceed the largest value"):
             place_bid(session, a_wish(dear, key="too-much"), a_change(1))
