@@ -26,6 +26,7 @@ SAFE_DEFAULTS = (
     "--keep-alive=5",
     "--limit-request-line=4094",
     "--limit-request-fields=64",
+    "--no-control-socket",
 )
 """Requests are short and bounded: nothing is solved in one."""
 
