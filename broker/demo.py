@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 
@@ -36,7 +37,7 @@ DEMO_DATABASE_URL = "sqlite:///demo.sqlite3"
 """Where the demo is kept when the environment names no other place."""
 
 SEED = 1
-OPTIONS = Options(time_limit_seconds=1.8)
+OPTIONS = Options(time_limit_seconds=1.6)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
 
 PLATFORM_ADMIN = Actor("platform-admin")
@@ -72,7 +73,7 @@ class Step(IntEnum):
     RUN = 1
     ANNOUNCE = 2
     OPEN = 3
-    BID = 4
+    BIDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def build_demo(database_url: str, clock: Clock, solve: Solve, say: Say) -> DemoB
         transact(db, _mark_as_demo)
         tell(Stage(db, clock, solve, say), stories, now)
     built = DemoBuilt(file, stories[-1].sprint.key, perf_counter() - began_seconds)
-    say(f"{built.open_round_key} is open, with {len(stories[-1].bids_by_arrival)} sealed bids.")
+    say(f"{built.open_round_key} is open, with {len(stories[-1].arrivals)} sealed bids.")
     say(f"The demo is ready after {built.seconds:.1f} s, in {file.name}.")
     return built
 
@@ -116,10 +117,13 @@ def check_replaceable(file: Path) -> None:
 
 
 def is_demo(file: Path) -> bool:
-    """Say whether a file is a database that says of itself that it is a demo."""
+    """Say whether a file is a database that says of itself that it is a demo.
+
+    It is read as it lies there, so that nothing appears beside a file that is left alone.
+    """
     query = "SELECT 1 FROM installation WHERE key = 'purpose' AND value = 'demo'"
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{file.as_uri()}?immutable=1", uri=True)) as connection:
             return connection.execute(query).fetchone() is not None
     except sqlite3.DatabaseError:
         return False
@@ -169,9 +173,9 @@ def _moments(story: CompanyRound) -> Iterator[Moment]:
     announced_at = story.opens_at - ANNOUNCED_BEFORE
     yield Moment(announced_at, Step.ANNOUNCE, partial(_announce, story))
     yield Moment(story.opens_at, Step.OPEN, partial(_open, story))
-    for bid in story.bids_by_arrival:
-        placed_at = bid.submitted_at or story.opens_at
-        yield Moment(placed_at, Step.BID, partial(_place, story, bid))
+    for _, arrivals in groupby(story.arrivals, lambda arrival: arrival[0].date()):
+        day = tuple(arrivals)
+        yield Moment(day[0][0], Step.BIDS, partial(_place_bids, story, day))
     yield Moment(story.closes_at, Step.RUN, partial(_run, story))
     yield Moment(story.finishes_at, Step.FINISH, partial(_finish, story))
 
@@ -194,17 +198,28 @@ def _open(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
     return at
 
 
-def _place(story: CompanyRound, bid: Bid, stage: Stage, at: dt.datetime) -> dt.datetime:
-    wish = PlaceBid(
+def _place_bids(
+    story: CompanyRound, day: Sequence[tuple[dt.datetime, Bid]], stage: Stage, at: dt.datetime
+) -> dt.datetime:
+    """Place the bids of a day, each at its own moment, in one transaction."""
+
+    def place_all(session: Session) -> None:
+        for arrived_at, bid in day:
+            change = Change(Actor(f"team:{bid.team_key}"), max(at, arrived_at))
+            place_bid(session, _wish(story, bid), change)
+
+    transact(stage.db, place_all)
+    return max(at, day[-1][0])
+
+
+def _wish(story: CompanyRound, bid: Bid) -> PlaceBid:
+    return PlaceBid(
         round_key=story.sprint.key,
         bid_key=bid.key,
         team_key=bid.team_key,
         title=story.folder.titles[bid.key],
         alternatives=bid.alternatives,
     )
-    change = Change(Actor(f"team:{bid.team_key}"), at)
-    transact(stage.db, lambda session: place_bid(session, wish, change))
-    return at
 
 
 def _run(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:

@@ -66,10 +66,11 @@ class CompanyRound:
         return _midnight(self.sprint.later(1).starts_on)
 
     @property
-    def bids_by_arrival(self) -> tuple[Bid, ...]:
-        """Return the bids in the order in which they were placed."""
-        placed = [(bid.submitted_at, bid.key, bid) for bid in self.folder.problem.bids]
-        return tuple(bid for _, _, bid in sorted((at, key, bid) for at, key, bid in placed if at))
+    def arrivals(self) -> tuple[tuple[dt.datetime, Bid], ...]:
+        """Return when each bid was placed, first to last."""
+        bids = self.folder.problem.bids
+        placed = [(bid.submitted_at, bid.key, bid) for bid in bids if bid.submitted_at]
+        return tuple((at, bid) for at, _, bid in sorted(placed, key=lambda row: row[:2]))
 
 
 def five_rounds(seed: int, today: dt.date) -> tuple[CompanyRound, ...]:
