@@ -27,9 +27,9 @@ PRAGMAS = (
     "busy_timeout=5000",
     "foreign_keys=ON",
     "recursive_triggers=ON",
-    "journal_mode=WAL",
     "synchronous=FULL",
 )
+READ_ONLY = "ro"
 ATTEMPTS = 3
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Database:
 def connect(url: str) -> Database:
     """Return the storage behind a URL such as `sqlite:///broker.db`. Touches nothing yet."""
     file = Path(make_url(url).database or "").absolute()
-    return Database(file, _engine(file, "rwc", "IMMEDIATE"), _engine(file, "ro", "DEFERRED"))
+    return Database(file, _engine(file, "rwc", "IMMEDIATE"), _engine(file, READ_ONLY, "DEFERRED"))
 
 
 @contextmanager
@@ -149,9 +149,28 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
     )
-    for pragma in (*PRAGMAS, f"query_only={'ON' if mode == 'ro' else 'OFF'}"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    if mode == READ_ONLY:
+        connection.execute("PRAGMA query_only=ON")
+    else:
+        _switch_to_wal(connection)
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Make the file's journal a write-ahead log, which it then stays for every connection.
+
+    On a new file the switch fails at once where others hold a lock; an empty transaction waits
+    for them.
+    """
+    for _ in range(ATTEMPTS):
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin(connection: Connection, kind: str) -> Any:

@@ -77,7 +77,9 @@ def kept(
 ) -> Iterator[None]:
     """Renew a lease in the background for as long as the work under it takes."""
     is_over = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(db, lease, clock, every_seconds, is_over), daemon=True)
+    keeper = threading.Thread(
+        target=_keep, args=(db, lease, clock, every_seconds, is_over), daemon=True
+    )
     keeper.start()
     try:
         yield

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from broker.db import Database, reading, transact, writing
+from broker.db import Database, check_schema, reading, transact, writing
 from broker.errors import Busy, StorageFailed
 from broker.importing import import_round
 from broker.tables import InstallationRow
@@ -91,3 +92,13 @@ def test_writers_in_many_threads_wait_for_each_other(market: Database) -> None:
     for thread in threads:
         thread.join()
     assert row_counts(market)["installation"] == 8
+
+
+def test_a_copy_with_another_kind_of_journal_is_read_and_written(market: Database) -> None:
+    market.dispose()
+    with closing(sqlite3.connect(market.file)) as connection:
+        assert connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    check_schema(market)
+    transact(market, lambda session: note(session, "written"))
+    with reading(market) as session:
+        assert session.scalar(text("PRAGMA journal_mode")) == "wal"
