@@ -169,7 +169,7 @@ _ROWS = (
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS}),
         7,
-        ("call summary model", "intent classifier", "agent assist model", "speech model"),
+        ("call summary model", "intent classifier", "call assist model", "speech model"),
     ),
     TeamPlan(
         "member-app",
