@@ -101,4 +101,6 @@ def test_a_copy_with_another_kind_of_journal_is_read_and_written(market: Databas
     check_schema(market)
     transact(market, lambda session: note(session, "written"))
     with reading(market) as session:
-        assert session.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert session.get(InstallationRow, "written") is not None
+    with closing(sqlite3.connect(market.file)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
