@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import IO, Any
@@ -35,14 +35,23 @@ STARTED_WITH = ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 """What the child may know of its surroundings; nothing of the database is among it."""
 
 
-def solve(problem: Problem, options: Options, report_progress: Reporter) -> Outcome:
+ENGINE = (sys.executable, "-m", "allocation")
+"""The command that starts the engine; it speaks the protocol of allocation/__main__.py."""
+
+
+def solve(
+    problem: Problem,
+    options: Options,
+    report_progress: Reporter,
+    engine: Sequence[str] = ENGINE,
+) -> Outcome:
     """Allocate a round and judge the outcome.
 
     Raises: BrokenOutcome if the judge refuses the outcome.
     """
     told = _Told(report_progress)
     seconds = options.time_limit_seconds * (1 + GRACE_RATIO) + GRACE_SECONDS
-    with _child(problem, options) as child:
+    with _child(engine, problem, options) as child:
         why = told.listen(child, time.monotonic() + seconds)
     outcome = told.outcome
     if outcome is None:
@@ -67,7 +76,10 @@ class _Told:
     def listen(self, child: subprocess.Popen[bytes], deadline: float) -> str:
         """Take the child's lines until it ends or the time is over; say what went wrong."""
         for line in _lines_until(child, deadline):
-            self.take(json.loads(line))
+            try:
+                self.take(json.loads(line))
+            except (KeyError, TypeError, ValueError) as error:
+                return f"The engine said what nobody understands: {error}"
         if child.poll() is None and time.monotonic() >= deadline:
             return "The engine was ended at its time limit."
         code = child.wait()
@@ -86,11 +98,13 @@ class _Told:
 
 
 @contextmanager
-def _child(problem: Problem, options: Options) -> Iterator[subprocess.Popen[bytes]]:
+def _child(
+    engine: Sequence[str], problem: Problem, options: Options
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start the engine with a problem; end it whatever happens."""
     environment = {name: os.environ[name] for name in STARTED_WITH if name in os.environ}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "allocation"],
+    child = subprocess.Popen(  # noqa: S603  # the command is ours
+        engine,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Branch and bound by HiGHS on the whole model: strong where the LP is tight."""
+"""Branch and bound by HiGHS: strong where the LP is tight."""
 
 from __future__ import annotations
 
@@ -7,31 +7,60 @@ import datetime as dt
 import numpy as np
 from ortools.math_opt.python import mathopt
 
-from allocation.engine import mathopt_models
-from allocation.engine.search import Deadline, Found, safe_floor
-from allocation.engine.variables import Variables
-from allocation.model import Model
+from allocation.engine.mathopt_models import mixed_integer_program
+from allocation.engine.question import Answer, Effort, Question
+from allocation.engine.search import safe_floor
+from allocation.engine.variables import Terms
 
 
-def solve_mip(model: Model, variables: Variables, seed: int, deadline: Deadline) -> Found:
+def ask_highs(question: Question, effort: Effort) -> Answer:
     """Search for the best outcome and a bound, until proven or the deadline."""
-    seconds = deadline.seconds_left()
-    program = mathopt_models.mixed_integer_program(model, variables)
+    program = mixed_integer_program(question.model, question.variables)
+    variables = list(program.variables())
+    _narrow(program, variables, question)
+    program.maximize(_sum(variables, question.objective) if question.objective else 0.0)
+    result = mathopt.solve(program, mathopt.SolverType.HIGHS, params=_parameters(effort))
+    reason = result.termination.reason
+    lots = None
+    if result.has_primal_feasible_solution():
+        values = np.rint(result.variable_values(variables)).astype(np.int64)
+        lots = question.variables.lots_of(values)
+    return Answer(
+        lots=lots,
+        bound=safe_floor(result.termination.objective_bounds.dual_bound),
+        is_proven=reason in (mathopt.TerminationReason.OPTIMAL, *INFEASIBLE),
+        stopped_by_clock=reason not in (mathopt.TerminationReason.OPTIMAL, *INFEASIBLE),
+    )
+
+
+INFEASIBLE = (
+    mathopt.TerminationReason.INFEASIBLE,
+    mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED,
+)
+"""Every variable is bounded, so that the second can only mean the first."""
+
+
+def _parameters(effort: Effort) -> mathopt.SolveParameters:
     parameters = mathopt.SolveParameters(
-        time_limit=dt.timedelta(seconds=max(0.05, seconds)),
-        random_seed=seed % 2**31,
+        time_limit=dt.timedelta(seconds=max(0.05, effort.deadline.seconds_left())),
+        random_seed=effort.seed % 2**31,
         relative_gap_tolerance=0.0,
         absolute_gap_tolerance=0.0,
     )
     parameters.highs.string_options["parallel"] = "off"
-    result = mathopt.solve(program, mathopt.SolverType.HIGHS, params=parameters)
-    lots = None
-    if result.has_primal_feasible_solution():
-        values = np.rint(result.variable_values(list(program.variables()))).astype(np.int64)
-        lots = variables.lots_of(values)
-    reason = result.termination.reason
-    return Found(
-        lots=lots,
-        bound=safe_floor(result.termination.objective_bounds.dual_bound),
-        stopped_by_clock=reason is not mathopt.TerminationReason.OPTIMAL,
-    )
+    return parameters
+
+
+def _narrow(program: mathopt.Model, variables: list[mathopt.Variable], question: Question) -> None:
+    for k in question.closed_placements():
+        variables[k].upper_bound = 0.0
+    for terms, least in question.requirements:
+        program.add_linear_constraint(_sum(variables, terms) >= least)
+    for known in question.known_choices:
+        terms, least = question.other_choice(known)
+        program.add_linear_constraint(_sum(variables, terms) >= least)
+
+
+def _sum(variables: list[mathopt.Variable], terms: Terms) -> mathopt.LinearExpression:
+    pairs = zip(terms.variable.tolist(), terms.coefficient.tolist(), strict=True)
+    return mathopt.fast_sum([float(c) * variables[n] for n, c in pairs if c])

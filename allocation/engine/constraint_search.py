@@ -1,4 +1,4 @@
-"""CP-SAT on the whole model: exact whole numbers, deterministic limits, ties settled.
+"""CP-SAT: exact whole numbers, however large. Importing this module costs half a second.
 
 Interleaved search makes several workers deterministic; the limit is CP-SAT's deterministic time,
 the wall clock only a last guard.
@@ -11,55 +11,37 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
-from allocation.columns import Whole
-from allocation.engine.cpsat_models import CpModel, hint, unhint
-from allocation.engine.search import Deadline, Found
-from allocation.engine.variables import Terms, Variables
+from allocation.engine.question import Answer, Effort, Question
+from allocation.engine.variables import Rows, Terms
 
 DETERMINISTIC_RATIO = 0.6
 """Units of deterministic time per second of wall clock that the limit is set to."""
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How hard CP-SAT may work."""
-
-    seed: int
-    workers: int
-    deadline: Deadline
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What CP-SAT answers. `value` and `bound` are of the objective that was asked for."""
-
-    values: Whole | None
-    value: int
-    bound: int | None
-    is_proven: bool
-    is_infeasible: bool
-    stopped_by_clock: bool
-
-
-def maximise(written: CpModel, objective: Terms, effort: Effort, start: Whole) -> Answer:
-    """Maximise an objective from a start that is feasible; values are of all variables.
+def ask_cpsat(question: Question, effort: Effort) -> Answer:
+    """Search for the best outcome and a bound, until proven, the limit or the deadline.
 
     The start must be feasible: CP-SAT 9.15 can end the process on a hint that is not, when several
     workers are interleaved (OR-Tools issue 5025).
     """
-    written.model.maximize(written.sum_of(objective))
-    hint(written, start)
-    return _solve(written, objective, effort)
+    written = _write(question)
+    solver = _solver(effort)
+    status = solver.solve(written.model)
+    lots = None
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        values = np.array(solver.response_proto.solution, np.int64)
+        lots = question.variables.lots_of(values[: question.variables.count])
+    has_bound = lots is not None and question.objective is not None
+    is_proven = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
+    return Answer(
+        lots=lots,
+        bound=round(solver.best_objective_bound) if has_bound else None,
+        is_proven=is_proven,
+        stopped_by_clock=not is_proven and effort.deadline.seconds_left() <= 0,
+    )
 
 
-def has_any(written: CpModel, effort: Effort) -> Answer:
-    """Find any outcome at all, or prove that there is none."""
-    written.model.clear_objective()  # type: ignore[no-untyped-call]  # OR-Tools leaves it untyped
-    unhint(written)
-    return _solve(written, None, effort)
-
-
-def _solve(written: CpModel, objective: Terms | None, effort: Effort) -> Answer:
+def _solver(effort: Effort) -> cp_model.CpSolver:
     solver = cp_model.CpSolver()
     seconds = max(0.05, effort.deadline.seconds_left())
     solver.parameters.max_time_in_seconds = seconds
@@ -67,32 +49,75 @@ def _solve(written: CpModel, objective: Terms | None, effort: Effort) -> Answer:
     solver.parameters.num_workers = max(2, effort.workers)
     solver.parameters.interleave_search = True
     solver.parameters.random_seed = effort.seed % 2**31
-    status = solver.solve(written.model)
-    is_proven = status == cp_model.OPTIMAL
-    has_outcome = is_proven or status == cp_model.FEASIBLE
-    stopped = status in (cp_model.FEASIBLE, cp_model.UNKNOWN)
-    values = np.array(solver.response_proto.solution, np.int64) if has_outcome else None
-    return Answer(
-        values=values,
-        value=_sum_of(objective, values),
-        bound=round(solver.best_objective_bound) if has_outcome and objective is not None else None,
-        is_proven=is_proven,
-        is_infeasible=status == cp_model.INFEASIBLE,
-        stopped_by_clock=stopped and effort.deadline.seconds_left() <= 0,
-    )
+    return solver
 
 
-def _sum_of(terms: Terms | None, values: Whole | None) -> int:
-    """Add an objective up in whole numbers of any size."""
-    if terms is None or values is None:
-        return 0
-    chosen = values[terms.variable].tolist()
-    return sum(c * v for c, v in zip(terms.coefficient.tolist(), chosen, strict=True))
+@dataclass(frozen=True)
+class _Written:
+    """A CP-SAT model with its variables in the order of `Variables`."""
+
+    model: cp_model.CpModel
+    variables: list[cp_model.IntVar]
+
+    def sum_of(self, terms: Terms) -> cp_model.LinearExprT:
+        """Return Σ coefficient × variable."""
+        chosen = [self.variables[n] for n in terms.variable.tolist()]
+        return cp_model.LinearExpr.weighted_sum(chosen, terms.coefficient.tolist())
+
+    def require(self, terms: Terms, least: int) -> None:
+        """Keep only what reaches a sum."""
+        self.model.add(self.sum_of(terms) >= least)
 
 
-def improve(written: CpModel, variables: Variables, lots: Whole, effort: Effort) -> Found:
-    """Search for a better outcome and a bound from the best one so far."""
-    objective = variables.objective(variables.columns.value)
-    answer = maximise(written, objective, effort, variables.values_of(lots))
-    found = None if answer.values is None else variables.lots_of(answer.values)
-    return Found(found, answer.bound, answer.stopped_by_clock)
+def _write(question: Question) -> _Written:
+    """Write the rows of C1 to C5, then what narrows the question, then the objective."""
+    model, variables = question.model, question.variables
+    cp = cp_model.CpModel()
+    choices = [cp.new_bool_var("") for _ in range(model.columns.count)]
+    most = model.columns.max_lots[variables.varying].tolist()
+    written = _Written(cp, [*choices, *(cp.new_int_var(0, lots, "") for lots in most)])
+    for rows in (*map(variables.rows_of, model.blocks), variables.add_lots_ranges()):
+        _add_rows(written, rows)
+    _narrow(written, question)
+    if question.objective is not None:
+        cp.maximize(written.sum_of(question.objective))
+    if question.start is not None:
+        start = variables.values_of(question.start).tolist()
+        for variable, value in zip(written.variables, start, strict=False):
+            cp.add_hint(variable, value)
+    return written
+
+
+def _add_rows(written: _Written, rows: Rows) -> None:
+    ends = np.searchsorted(rows.row, np.arange(len(rows.upper) + 1)).tolist()
+    for n, upper in enumerate(rows.upper.tolist()):
+        part = slice(ends[n], ends[n + 1])
+        terms = Terms(rows.terms.variable[part], rows.terms.coefficient[part])
+        written.model.add(written.sum_of(terms) <= upper)
+
+
+def _narrow(written: _Written, question: Question) -> None:
+    for k in question.closed_placements():
+        written.model.add(written.variables[k] == 0)
+    for terms, least in question.requirements:
+        written.require(terms, least)
+    for known in question.known_choices:
+        written.require(*question.other_choice(known))
+    if question.known_lots is not None:
+        _require_other_lots(written, question)
+
+
+def _require_other_lots(written: _Written, question: Question) -> None:
+    """Keep only outcomes in which some award has more or fewer lots than a known one."""
+    cp, columns, known = written.model, question.model.columns, question.known_lots
+    differs = []
+    for place, k in enumerate(question.variables.varying.tolist()):
+        if known is None or not known[k]:
+            continue
+        amount = written.variables[columns.count + place]
+        held, most = int(known[k]), int(columns.max_lots[k])
+        more, fewer = cp.new_bool_var(""), cp.new_bool_var("")
+        cp.add(amount >= (held + 1) * more)
+        cp.add(amount <= most - (most - held + 1) * fewer)
+        differs.extend([more, fewer])
+    cp.add(sum(differs) >= 1)

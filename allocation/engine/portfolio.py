@@ -16,15 +16,15 @@ import numpy as np
 
 from allocation.assembly import Result, assemble, serve_baselines
 from allocation.certificate import Bound, certify
-from allocation.columns import build_columns
+from allocation.columns import Whole, build_columns
 from allocation.engine import rounding
-from allocation.engine.branch_and_bound import solve_mip
+from allocation.engine.branch_and_bound import ask_highs
+from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.relaxation import Relaxation, solve_relaxation
 from allocation.engine.search import (
     LARGEST_TRUSTED_SUM,
     Clock,
     Deadline,
-    Found,
     Incumbent,
     largest_row_sum,
 )
@@ -38,8 +38,12 @@ Reporter = Callable[[Progress], None]
 Keeper = Callable[[Outcome], None]
 LARGEST_CPSAT = 20_000
 """Placements above which CP-SAT on the whole model finds nothing that HiGHS does not."""
-SOLVER_SHARE = 0.55
-"""The part of the time that is left after the relaxation which branch and bound may use."""
+BRANCH_SHARE = 0.6
+"""The part of the time left after the relaxation that branch and bound may use."""
+CONSTRAINT_SHARE = 0.8
+"""The part of the time left after branch and bound that CP-SAT may use."""
+LEAST_OPINION_SECONDS = 0.5
+"""A second opinion on a proven outcome may take as long as the first, and at least this."""
 FINISH_RATIO = 0.06
 """The part of the time limit that is kept for prices, reasons and the report."""
 
@@ -109,12 +113,16 @@ class _Run:
         if not self.incumbent.is_proven:
             with self.stage("branch-and-bound"):
                 self.branch_and_bound()
-        if self.wants_cpsat():
+        if not self.incumbent.is_proven and self.is_small():
             with self.stage("constraint-search"):
-                self.constraint_search()
+                self.constraint_search(self.deadline.share(CONSTRAINT_SHARE))
         if self.incumbent.is_proven:
             with self.stage("tie-break"):
                 self.break_ties()
+        if self.wants_second_opinion():
+            with self.stage("second-opinion"):
+                spent = self.clock() - self.began
+                self.constraint_search(self.deadline.within(max(LEAST_OPINION_SECONDS, spent)))
 
     def run_baselines(self) -> None:
         """Let the two simple rules serve the round; the outcome is never worse."""
@@ -150,41 +158,67 @@ class _Run:
 
     def branch_and_bound(self) -> None:
         """Search and prove with HiGHS."""
-        deadline = self.deadline.share(SOLVER_SHARE if self.is_small() else 1.0)
-        self.learn("HiGHS", solve_mip(self.model, self.variables, self.options.seed, deadline))
+        deadline = self.deadline.share(BRANCH_SHARE if self.is_small() else 1.0)
+        answer = ask_highs(self.best_value(None), self.effort(deadline))
+        self.learn("HiGHS", answer)
+
+    def constraint_search(self, deadline: Deadline) -> None:
+        """Search and prove with CP-SAT, from the best outcome so far."""
+        from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
+
+        answer = ask_cpsat(self.best_value(self.incumbent.lots), self.effort(deadline))
+        self.learn("CP-SAT", answer)
+
+    def best_value(self, start: Whole | None) -> Question:
+        """Ask for the outcome of the largest value."""
+        objective = self.variables.objective(self.columns.value)
+        every = np.ones(self.columns.count, np.bool_)
+        return Question(self.model, self.variables, objective, start, every)
+
+    def effort(self, deadline: Deadline) -> Effort:
+        """Return the effort of one solver until a deadline."""
+        return Effort(self.options.seed, self.options.workers, deadline)
 
     def is_small(self) -> bool:
         """Say whether CP-SAT can work on the whole model."""
         return self.columns.count <= LARGEST_CPSAT
 
-    def wants_cpsat(self) -> bool:
-        """Say whether a second solver can still add a value, a bound or a second opinion."""
+    def wants_second_opinion(self) -> bool:
+        """Say whether one solver's proof stands alone, with neither certificate nor another."""
         is_certified = self.incumbent.value == self.bound.value
-        return self.is_small() and not is_certified
+        return (
+            self.incumbent.is_proven
+            and not is_certified
+            and "CP-SAT" not in (self.incumbent.bounds)
+        )
 
-    def constraint_search(self) -> None:
-        """Search and prove with CP-SAT."""
-        from allocation.engine.constraint_search import Effort, improve  # noqa: PLC0415  # slow
-        from allocation.engine.cpsat_models import write_model  # noqa: PLC0415  # slow
-
-        deadline = self.deadline.share(0.4 if self.incumbent.is_proven else 0.9)
-        effort = Effort(self.options.seed, self.options.workers, deadline)
-        written = write_model(self.model, self.variables)
-        self.learn("CP-SAT", improve(written, self.variables, self.incumbent.lots, effort))
-
-    def learn(self, solver: str, found: Found) -> None:
+    def learn(self, solver: str, answer: Answer) -> None:
         """Take a solver's outcome and bound; what it leaves free is filled."""
-        self.incumbent.learn(solver, found)
-        self.clock_stopped |= found.stopped_by_clock
-        self.fill()
+        was_proven = self.incumbent.is_proven
+        self.incumbent.learn(solver, answer.lots, answer.bound)
+        if not was_proven:
+            self.clock_stopped |= answer.stopped_by_clock
+            self.fill()
 
     def break_ties(self) -> None:
         """Among the best outcomes take the one that the written tie-break names."""
-        from allocation.engine.constraint_search import Effort  # noqa: PLC0415  # slow
-        from allocation.engine.tie_break import settle  # noqa: PLC0415  # slow
+        from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
+        from allocation.engine.tie_break import Solvers, settle  # noqa: PLC0415  # slow
 
-        effort = Effort(self.options.seed, self.options.workers, self.deadline)
-        settled = settle(self.model, self.variables, self.incumbent.lots, self.bound, effort)
+        def ask_both(question: Question, effort: Effort) -> Answer:
+            answer = ask_highs(question, effort)
+            is_sound = answer.lots is None or question.accepts(answer.lots)
+            return answer if answer.is_proven and is_sound else ask_cpsat(question, effort)
+
+        choices = ask_both if self.incumbent.trusts_one_solver else ask_cpsat
+        settled = settle(
+            self.model,
+            self.variables,
+            self.incumbent.lots,
+            self.bound,
+            Solvers(choices, ask_cpsat),
+            self.effort(self.deadline),
+        )
         self.incumbent.lots = settled.lots
         self.is_unique = settled.is_unique and settled.tied_bids is not None
         self.tied_bids = settled.tied_bids or frozenset()

@@ -37,21 +37,12 @@ class Deadline:
         return max(0.0, self.at - self.clock())
 
     def share(self, ratio: float) -> Deadline:
-        """Return an earlier deadline that leaves so much of the time to this one."""
-        return Deadline(self.clock, self.at - (1 - ratio) * self.seconds_left())
+        """Return an earlier deadline: so much of the time that is left."""
+        return self.within(ratio * self.seconds_left())
 
-
-@dataclass(frozen=True)
-class Found:
-    """What a solver answers: an outcome if it has one, a bound if it has one, and why it stopped.
-
-    Units: the bound is in whole value points. `is_limit_deterministic` is False where the wall
-    clock stopped the search, so that another machine might have got further.
-    """
-
-    lots: Whole | None
-    bound: int | None
-    stopped_by_clock: bool = False
+    def within(self, seconds: float) -> Deadline:
+        """Return a deadline so many seconds from now, or this one if it comes first."""
+        return Deadline(self.clock, min(self.at, self.clock() + seconds))
 
 
 @dataclass
@@ -91,11 +82,11 @@ class Incumbent:
         if rounding.value_of(self.columns, lots) > self.value:
             self.lots = lots
 
-    def learn(self, solver: str, found: Found) -> None:
-        """Take what a solver found."""
-        self.offer(found.lots)
-        if found.bound is not None:
-            self.bounds[solver] = min(found.bound, self.bounds.get(solver, found.bound))
+    def learn(self, solver: str, lots: Whole | None, bound: int | None) -> None:
+        """Take what a solver found: an outcome, a bound in points, or neither."""
+        self.offer(lots)
+        if bound is not None:
+            self.bounds[solver] = min(bound, self.bounds.get(solver, bound))
 
 
 def safe_floor(bound: float) -> int | None:

@@ -1,23 +1,26 @@
 """The written tie-break: among the best outcomes the public hash weights decide, not the solver.
 
-First the largest Σ w over awarded placements, then the largest Σ w × lots; then a proof that no
-other outcome does as well. Only placements that can be part of a best outcome (by the certificate)
-take part, so that the search is small. Source: MODEL.md, Tie-break.
+First the choice of placements with the largest Σ w, then its lots with the largest Σ w × lots,
+each with a proof that nothing else does as well. Only placements that can be part of a best
+outcome (by the certificate) take part. Source: MODEL.md, Tie-break.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from allocation.certificate import Bound
-from allocation.columns import Flags, Whole
+from allocation.columns import Whole
 from allocation.engine import rounding
-from allocation.engine.constraint_search import Answer, Effort, has_any, maximise
-from allocation.engine.cpsat_models import CpModel, write_model
+from allocation.engine.question import Ask, Effort, Question
 from allocation.engine.variables import Terms, Variables
 from allocation.model import Model
+
+CLOSE_RATIO = 1e-7
+"""Weights closer than this part of their sum are told apart in whole numbers only."""
+MOST_CLOSE_CHOICES = 20
 
 
 @dataclass(frozen=True)
@@ -33,101 +36,97 @@ class Settled:
     tied_bids: frozenset[int] | None
 
 
-class _BestOutcomes:
-    """The outcomes of the best value, searched with one objective after the other."""
+@dataclass(frozen=True)
+class Solvers:
+    """Who is asked: `choices` about which placements win, `lots` (exact) about how many lots."""
 
-    def __init__(self, model: Model, variables: Variables, lots: Whole, open_: Flags) -> None:
-        self.variables = variables
-        self.columns = model.columns
-        self.written: CpModel = write_model(model, variables)
-        for k in np.flatnonzero(~open_).tolist():
-            self.written.model.add(self.written.variables[k] == 0)
-        value = rounding.value_of(self.columns, lots)
-        self.require(variables.objective(self.columns.value), value)
-
-    def require(self, terms: Terms, at_least: int) -> None:
-        """Keep only the outcomes whose sum is at least so much."""
-        self.written.model.add(self.written.sum_of(terms) >= at_least)
-
-    def search(self, objective: Terms, lots: Whole, effort: Effort) -> Answer:
-        """Find the outcome that maximises an objective."""
-        return maximise(self.written, objective, effort, self.variables.values_of(lots))
-
-    def lots_of(self, answer: Answer) -> Whole | None:
-        """Return the outcome of an answer, if it is one in whole numbers."""
-        if answer.values is None:
-            return None
-        lots = self.variables.lots_of(answer.values)
-        return lots if rounding.is_feasible(self.columns, lots) else None
-
-    def require_another(self, lots: Whole) -> None:
-        """Keep only the outcomes that differ from one in a placement or in its lots."""
-        cp, columns = self.written, self.columns
-        chosen = lots > 0
-        choice = Terms(np.arange(columns.count), np.where(chosen, -1, 1).astype(np.int64))
-        differs = [cp.sum_of(choice)]
-        for k in np.flatnonzero(chosen & (self.variables.place >= 0)).tolist():
-            amount = cp.variables[columns.count + int(self.variables.place[k])]
-            held, most = int(lots[k]), int(columns.max_lots[k])
-            up, down = cp.model.new_bool_var(""), cp.model.new_bool_var("")
-            cp.variables.extend([up, down])
-            cp.model.add(amount >= (held + 1) * up)
-            cp.model.add(amount <= most - (most - held + 1) * down)
-            differs.extend([up, down])
-        cp.model.add(sum(differs) >= 1 - int(chosen.sum()))
+    choices: Ask
+    lots: Ask
 
 
 def settle(
-    model: Model, variables: Variables, lots: Whole, bound: Bound, effort: Effort
+    model: Model, variables: Variables, best: Whole, bound: Bound, solvers: Solvers, effort: Effort
 ) -> Settled:
     """Return the one outcome that the tie-break names, starting from any of the best value."""
-    value = rounding.value_of(model.columns, lots)
-    open_ = bound.can_reach(model.columns, value)
-    if not (open_ & (lots == 0)).any() and not (variables.place[lots > 0] >= 0).any():
-        return Settled(lots, is_unique=True, tied_bids=frozenset())
-    best = _BestOutcomes(model, variables, lots, open_)
-    served = _bids_of_best_outcomes(best, lots, open_, effort)
-    heaviest, is_heaviest = _heaviest(best, lots, effort)
-    is_unique = is_heaviest and _is_only(best, heaviest, effort)
-    tied = None if served is None else served - set(best.columns.bid[heaviest > 0].tolist())
-    return Settled(heaviest, is_unique, None if tied is None else frozenset(tied))
+    columns = model.columns
+    value = rounding.value_of(columns, best)
+    open_ = bound.can_reach(columns, value)
+    question = Question(model, variables, None, best, open_)
+    question = question.requiring(variables.objective(columns.value), value)
+    served = _bids_of_best_outcomes(question, best, solvers.choices, effort)
+    choice, is_only_choice = _heaviest_choice(question, best, solvers.choices, effort)
+    lots, are_only_lots = _heaviest_lots(question, choice, solvers.lots, effort)
+    tied = None if served is None else served - set(columns.bid[lots > 0].tolist())
+    return Settled(
+        lots, is_only_choice and are_only_lots, None if tied is None else frozenset(tied)
+    )
 
 
 def _bids_of_best_outcomes(
-    best: _BestOutcomes, lots: Whole, open_: Flags, effort: Effort
+    question: Question, best: Whole, ask: Ask, effort: Effort
 ) -> set[int] | None:
     """List the bids that some outcome of the best value serves; None if the time ran out."""
-    columns = best.columns
-    served = set(columns.bid[lots > 0].tolist())
+    bid, open_ = question.model.columns.bid, question.open_placements
+    served = set(bid[best > 0].tolist())
     while True:
-        unknown = open_ & ~np.isin(columns.bid, list(served))
-        if not unknown.any():
+        unknown = np.flatnonzero(open_ & ~np.isin(bid, list(served)))
+        if not len(unknown):
             return served
-        wanted = Terms(np.flatnonzero(unknown), np.ones(int(unknown.sum()), np.int64))
-        answer = best.search(wanted, lots, effort)
-        found = best.lots_of(answer)
-        more = set() if found is None else set(columns.bid[found > 0].tolist()) - served
+        wanted = Terms(unknown, np.ones(len(unknown), np.int64))
+        answer = ask(question.about(wanted, best), effort)
+        if answer.lots is None or not question.accepts(answer.lots):
+            return None
+        more = set(bid[answer.lots > 0].tolist()) - served
         if not more:
             return served if answer.is_proven else None
         served |= more
 
 
-def _heaviest(best: _BestOutcomes, lots: Whole, effort: Effort) -> tuple[Whole, bool]:
-    """Maximise Σ w over awarded placements, then Σ w × lots; say whether both are proven."""
-    weight = best.columns.tie_break_weight
-    every = np.arange(best.columns.count)
-    is_proven = True
-    for objective in (Terms(every, weight), best.variables.objective(weight)):
-        answer = best.search(objective, lots, effort)
-        found = best.lots_of(answer)
-        is_proven = is_proven and answer.is_proven and found is not None
-        if found is not None:
-            lots = found
-            best.require(objective, answer.value)
-    return lots, is_proven
+def _heaviest_choice(
+    question: Question, best: Whole, ask: Ask, effort: Effort
+) -> tuple[Whole, bool]:
+    """Maximise Σ w over awarded placements; say whether the choice is proven to be the only one.
+
+    A floating-point solver does not tell close sums apart: every choice that comes close is looked
+    at in whole numbers, until there is none left.
+    """
+    columns = question.model.columns
+    weigh = Terms(np.arange(columns.count), columns.tie_break_weight)
+    if not (question.open_placements & (best == 0)).any():
+        return best, True
+    answer = ask(question.about(weigh, best), effort)
+    if answer.lots is None or not answer.is_proven or not question.accepts(answer.lots):
+        return best, False
+    known = [answer.lots]
+    weights = [weigh.sum_of((answer.lots > 0).astype(np.int64))]
+    close = question.requiring(weigh, weights[0] - int(weights[0] * CLOSE_RATIO) - 1)
+    while len(known) < MOST_CLOSE_CHOICES:
+        other = ask(replace(close, start=None, known_choices=tuple(known)), effort)
+        if other.lots is None:
+            heaviest = max(weights)
+            is_only = other.is_proven and weights.count(heaviest) == 1
+            return known[weights.index(heaviest)], is_only
+        if not close.accepts(other.lots):
+            break
+        known.append(other.lots)
+        weights.append(weigh.sum_of((other.lots > 0).astype(np.int64)))
+    return known[weights.index(max(weights))], False
 
 
-def _is_only(best: _BestOutcomes, lots: Whole, effort: Effort) -> bool:
-    """Prove that no other outcome is as good on every count."""
-    best.require_another(lots)
-    return has_any(best.written, effort).is_infeasible
+def _heaviest_lots(
+    question: Question, choice: Whole, ask: Ask, effort: Effort
+) -> tuple[Whole, bool]:
+    """Maximise Σ w × lots for a choice; say whether its lots are proven to be the only ones."""
+    columns, chosen = question.model.columns, choice > 0
+    if not (question.variables.place[chosen] >= 0).any():
+        return choice, True
+    all_of_it = Terms(np.flatnonzero(chosen), np.ones(int(chosen.sum()), np.int64))
+    fixed = replace(question, open_placements=chosen).requiring(all_of_it, int(chosen.sum()))
+    weigh = question.variables.objective(columns.tie_break_weight)
+    answer = ask(fixed.about(weigh, choice), effort)
+    if answer.lots is None or not fixed.accepts(answer.lots):
+        return choice, False
+    weight = weigh.sum_of(question.variables.values_of(answer.lots))
+    equal = fixed.requiring(weigh, weight).about(None, None)
+    other = ask(replace(equal, known_lots=answer.lots), effort)
+    return answer.lots, answer.is_proven and other.lots is None and other.is_proven

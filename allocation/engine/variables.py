@@ -21,6 +21,11 @@ class Terms:
     variable: Whole
     coefficient: Whole
 
+    def sum_of(self, values: Whole) -> int:
+        """Add up coefficient × value, in whole numbers of any size."""
+        chosen = values[self.variable].tolist()
+        return sum(c * v for c, v in zip(self.coefficient.tolist(), chosen, strict=True))
+
 
 @dataclass(frozen=True)
 class Rows:

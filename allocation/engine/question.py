@@ -1,0 +1,90 @@
+"""What a solver is asked, and what it answers: the same words for HiGHS and for CP-SAT.
+
+A question is the model, perhaps narrowed: only some placements open, sums that must be reached,
+choices that are known already and not wanted again. Nothing here knows a solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from allocation.columns import Flags, Whole
+from allocation.engine import rounding
+from allocation.engine.search import Deadline
+from allocation.engine.variables import Terms, Variables
+from allocation.model import Model
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which outcome has the largest objective? None asks for any outcome at all.
+
+    Shape: `open_placements` has a flag per placement that may be awarded; `requirements` are sums
+    with the least that they must reach; `known_choices` are outcomes whose choice of placements is
+    not wanted again, `known_lots` one whose lots are not; `start` is a feasible outcome, or None.
+    """
+
+    model: Model
+    variables: Variables
+    objective: Terms | None
+    start: Whole | None
+    open_placements: Flags
+    requirements: tuple[tuple[Terms, int], ...] = ()
+    known_choices: tuple[Whole, ...] = ()
+    known_lots: Whole | None = None
+
+    def requiring(self, terms: Terms, at_least: int) -> Question:
+        """Return the question with one more sum that must be reached."""
+        return replace(self, requirements=(*self.requirements, (terms, at_least)))
+
+    def about(self, objective: Terms | None, start: Whole | None) -> Question:
+        """Return the same question with another objective."""
+        return replace(self, objective=objective, start=start)
+
+    def closed_placements(self) -> list[int]:
+        """List the placements that may not be awarded."""
+        closed: list[int] = np.flatnonzero(~self.open_placements).tolist()
+        return closed
+
+    def other_choice(self, lots: Whole) -> tuple[Terms, int]:
+        """Return the sum that tells a choice of placements from another, and its least."""
+        chosen = lots > 0
+        every = np.arange(self.model.columns.count)
+        signs = np.where(chosen, -1, 1).astype(np.int64)
+        return Terms(every, signs), 1 - int(chosen.sum())
+
+    def accepts(self, lots: Whole) -> bool:
+        """Check an outcome against the model and the requirements in whole numbers."""
+        if not rounding.is_feasible(self.model.columns, lots):
+            return False
+        values = self.variables.values_of(lots)
+        return all(terms.sum_of(values) >= least for terms, least in self.requirements)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a solver says. The outcome is in whole lots, and may still break a rule.
+
+    Units: the bound is whole, of the objective. `is_proven` says that the outcome has the largest
+    objective, or that there is none; `stopped_by_clock` that the wall clock ended the search.
+    """
+
+    lots: Whole | None
+    bound: int | None
+    is_proven: bool
+    stopped_by_clock: bool
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard a solver may work."""
+
+    seed: int
+    workers: int
+    deadline: Deadline
+
+
+Ask = Callable[[Question, Effort], Answer]
