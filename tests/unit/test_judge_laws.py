@@ -14,7 +14,7 @@ from allocation.judge.certificate import certified_bound
 from allocation.judge.ground import survey
 from allocation.outcome import Certificate, Outcome, Pricing, Reason
 from allocation.problem import Problem
-from tests.builders import a_bid, a_problem, a_team, an_alternative, an_item, some_units
+from tests.builders import a_bid, a_pool, a_problem, a_team, an_alternative, an_item, some_units
 from tests.outcomes import a_judged_outcome, sealed
 from tests.reference import best_outcome
 from tests.strategies import problems
@@ -130,4 +130,27 @@ def test_items_of_one_pool_and_day_add_up_against_its_units() -> None:
     )
     good = a_judged_outcome(problem)
     assert [d.reason for d in good.declines] == [Reason.EXCEEDS_POOL]
+    assert check_outcome(problem, good) == ()
+
+
+def test_the_last_credit_is_enough_and_one_less_is_not() -> None:
+    first = a_bid("a", an_alternative(offer=60))
+    second = a_bid("b", an_alternative(offer=20, lots=(2, 2)))
+    poor, rich = (a_problem(first, second, teams=[a_team("red", n)]) for n in (99, 100))
+    spent = a_judged_outcome(poor, is_proven=True)
+    assert [d.reason for d in spent.declines] == [Reason.CREDITS_SPENT]
+    assert check_outcome(poor, spent) == ()
+    assert "still-fits" in {violation.code for violation in check_outcome(rich, spent)}
+
+
+def test_an_offer_of_exactly_all_credits_is_not_too_poor() -> None:
+    barred = an_alternative(offer=2, lots=(5, 5), number=1)
+    too_dear = an_alternative(offer=11, number=2)
+    problem = a_problem(
+        a_bid("b1", barred, too_dear),
+        pools=[a_pool(reserve_price_credits=3)],
+        teams=[a_team("red", 10)],
+    )
+    good = a_judged_outcome(problem)
+    assert [(d.reason, d.alternative) for d in good.declines] == [(Reason.BELOW_RESERVE_PRICE, 1)]
     assert check_outcome(problem, good) == ()
