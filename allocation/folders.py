@@ -1,6 +1,6 @@
 """A round as a folder of CSV files: read it whole or refuse it with every finding; write it.
 
-The rules of each file stand beside its columns, in supply_csv.py, demand_csv.py and policy_json.py;
+The rules of each file stand beside its columns, in supply.py, demand.py and policy.py of files/;
 the kinds of cells in rows.py. Nothing here knows a database, or what an outcome looks like on disk.
 """
 
@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from allocation.demand_csv import ALTERNATIVES, BIDS, ITEMS, read_bids
 from allocation.errors import InvalidProblem
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, InvalidFolder, pathname
-from allocation.policy_json import read_floor_ratio, write_floor_ratio
-from allocation.problem import BidKey, DayUnits, PoolKey, Problem, TeamKey
-from allocation.supply_csv import (
+from allocation.files.demand import ALTERNATIVES, BIDS, ITEMS, read_bids
+from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, InvalidFolder, pathname
+from allocation.files.policy import read_floor_ratio, write_floor_ratio
+from allocation.files.supply import (
     CAPACITY,
     COMMITMENTS,
     POOLS,
@@ -27,7 +26,8 @@ from allocation.supply_csv import (
     read_pools,
     read_teams,
 )
-from allocation.tables_csv import Layout, write_table
+from allocation.files.tables import Layout, write_table
+from allocation.problem import BidKey, DayUnits, PoolKey, Problem, TeamKey
 
 __all__ = ["Finding", "InvalidFolder", "PoolLabel", "RoundFolder", "read_round", "write_round"]
 

@@ -2,7 +2,7 @@
 
 Columns stand as FORMATS lists them, rows as the outcome has them: sorted by their keys. Reading
 says everything that keeps the files from being an outcome; whether it is a good one is the judge's
-question. Read report_json.py for the two JSON files.
+question. Read files/reports.py for the two JSON files.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from allocation.errors import AllocationError
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, InvalidFolder, named, quoted
+from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, InvalidFolder, named, quoted
+from allocation.files.reports import read_certificate, read_report, write_certificate, write_report
+from allocation.files.rows import Keys, Row
+from allocation.files.tables import Layout, read_table, write_table
 from allocation.outcome import PRICE_SCALE, Award, Decline, ListPrice, Outcome, Reason
 from allocation.problem import BidKey, PoolKey, Tier
-from allocation.report_json import read_certificate, read_report, write_certificate, write_report
-from allocation.rows import Keys, Row
-from allocation.tables_csv import Layout, read_table, write_table
 
 AWARDS = Layout(
     "awards.csv",

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 import click
 
 from allocation.errors import AllocationError, BrokenOutcome, InvalidProblem, NoOutcome
-from allocation.findings import InvalidFolder
+from allocation.files.findings import InvalidFolder
 from allocation.results import OccupiedFolder
 from broker.errors import (
     BrokerError,

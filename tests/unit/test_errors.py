@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from allocation.errors import AllocationError, BrokenOutcome, InvalidProblem, NoOutcome
-from allocation.findings import Finding, InvalidFolder
+from allocation.files.findings import Finding, InvalidFolder
 from allocation.outcome import Violation
 from allocation.results import OccupiedFolder
 from broker.commands.exits import EXITS, exit_code, explain, lines_of

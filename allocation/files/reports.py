@@ -16,7 +16,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, named, quoted
+from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, named, quoted
+from allocation.files.rows import NOT_UTF_8
+from allocation.files.tables import read_lines
 from allocation.outcome import (
     Baselines,
     Certificate,
@@ -28,8 +30,6 @@ from allocation.outcome import (
     StoppedBy,
     TieBreak,
 )
-from allocation.rows import NOT_UTF_8
-from allocation.tables_csv import read_lines
 from allocation.wire import FORMAT, certificate_document, report_document
 
 REPORT_FILE = "report.json"

@@ -2,7 +2,7 @@
 
 Each file is read whole, then the rules between them are checked: who belongs to whom, lots and
 windows, what a placement needs of the sprint, and how large a product may grow. What a round hands
-out is read before, by supply_csv.py. Read folders.py for the whole.
+out is read before, by files/supply.py. Read folders.py for the whole.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, quoted
+from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, quoted
+from allocation.files.rows import LARGEST_NUMBER, Keys, Row
+from allocation.files.supply import Sprint
+from allocation.files.tables import Layout, Table, read_table
 from allocation.problem import Alternative, Bid, BidKey, Item, PoolKey, TeamKey, Tier
-from allocation.rows import LARGEST_NUMBER, Keys, Row
-from allocation.supply_csv import Sprint
-from allocation.tables_csv import Layout, Table, read_table
 
 LARGEST_UNITS = 10**9
 LARGEST_VALUE = 2**53

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from allocation.errors import InvalidProblem
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, named, quoted
-from allocation.rows import NOT_UTF_8
-from allocation.tables_csv import is_there, read_lines
+from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, named, quoted
+from allocation.files.rows import NOT_UTF_8
+from allocation.files.tables import is_there, read_lines
 
 POLICY_FILE = "policy.json"
 FLOOR_RATIO = "floor_ratio"

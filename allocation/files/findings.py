@@ -1,7 +1,7 @@
 """What is wrong with a file that people write: where, what, and what to do about it.
 
 Findings are values: a reader collects all of them before it refuses anything. Nothing here knows
-which files there are; folders.py and the modules it names do. Read tables_csv.py next.
+which files there are; folders.py and the modules it names do. Read files/tables.py next.
 """
 
 from __future__ import annotations

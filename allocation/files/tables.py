@@ -2,7 +2,7 @@
 
 RFC 4180 to the letter, but with line ends of either kind and a byte-order mark allowed, and it
 reads on after a record that it cannot understand. It knows columns, not what they mean: rows.py
-knows the kinds of cells, supply_csv.py and demand_csv.py the files of a round.
+knows the kinds of cells, files/supply.py and files/demand.py the files of a round.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from allocation.findings import WHOLE_FILE, WHOLE_ROW, Finding, named
-from allocation.rows import NOT_UTF_8, Keys, Row
+from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, named
+from allocation.files.rows import NOT_UTF_8, Keys, Row
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CELL = re.compile(r'"((?:[^"]++|"")*+)"(?=,|\Z)|([^",]*+)(?=,|\Z)')

@@ -2,7 +2,7 @@
 
 What is wrong with a cell becomes a finding, and the row hands back a harmless stand-in, so that
 reading goes on and `is_sound` tells later rules which cells they may believe. Nothing here knows
-which tables there are. Read tables_csv.py for the text around the cells.
+which tables there are. Read files/tables.py for the text around the cells.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from allocation.findings import WHOLE_ROW, Finding, quoted
+from allocation.files.findings import WHOLE_ROW, Finding, quoted
 
 LARGEST_NUMBER = 10**12
 LONGEST_TEXT = 1000

@@ -1,7 +1,7 @@
 """What a round hands out, as CSV files: the sprint, its pools, capacity, commitments and teams.
 
 One `read_` per file; each checks every rule of its file and hands back what later files refer to.
-It knows no bids: demand_csv.py does. Read folders.py for the whole.
+It knows no bids: files/demand.py does. Read folders.py for the whole.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from allocation.findings import Finding, quoted
+from allocation.files.findings import Finding, quoted
+from allocation.files.rows import Keys, Row
+from allocation.files.tables import Layout, Table, is_there, read_table
 from allocation.problem import DayUnits, Pool, PoolKey, RoundKey, Team, TeamKey
-from allocation.rows import Keys, Row
-from allocation.tables_csv import Layout, Table, is_there, read_table
 
 LONGEST_SPRINT_DAYS = 366
 POOL_KINDS = ("compute", "expert", "data")
