@@ -15,10 +15,11 @@ from importlib.metadata import version
 import numpy as np
 
 from allocation.assembly import Result, assemble, serve_baselines
-from allocation.certificate import Bound, certify
+from allocation.certificate import Bound, certify, no_duals
 from allocation.columns import Whole, build_columns
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs
+from allocation.engine.price_search import search_prices
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.relaxation import Relaxation, solve_relaxation
 from allocation.engine.search import (
@@ -36,6 +37,10 @@ from allocation.problem import Problem
 
 Reporter = Callable[[Progress], None]
 Keeper = Callable[[Outcome], None]
+LARGEST_PLAIN_LP = 20_000
+"""Placements above which prices are searched for before the LP is solved, which may take long."""
+RELAXATION_SHARE = 0.5
+"""The part of the time that the LP may use; without it no branch and bound is begun."""
 LARGEST_CPSAT = 20_000
 """Placements above which CP-SAT on the whole model finds nothing that HiGHS does not."""
 BRANCH_SHARE = 0.6
@@ -110,7 +115,7 @@ class _Run:
 
     def search(self) -> None:
         """Improve and prove until the outcome is proven or the time is used; then break ties."""
-        if not self.incumbent.is_proven:
+        if not self.incumbent.is_proven and self.relaxed:
             with self.stage("branch-and-bound"):
                 self.branch_and_bound()
         if not self.incumbent.is_proven and self.is_small():
@@ -130,10 +135,16 @@ class _Run:
 
     def relax(self) -> None:
         """Bound the value, and say what every unit is worth."""
-        seconds = self.deadline.seconds_left()
-        self.relaxed: Relaxation = solve_relaxation(self.model, 0.8 * seconds)
-        self.clock_stopped |= self.relaxed.value is None
-        self.bound: Bound = certify(self.columns, self.relaxed.duals, self.relaxed.value)
+        duals = no_duals(self.columns)
+        if self.columns.count > LARGEST_PLAIN_LP:
+            duals = search_prices(self.model)
+        deadline = self.deadline.share(RELAXATION_SHARE)
+        self.relaxed: Relaxation | None = solve_relaxation(self.model, deadline)
+        if self.relaxed:
+            duals = self.relaxed.duals
+        self.clock_stopped |= self.relaxed is None
+        value = self.relaxed.value if self.relaxed else None
+        self.bound: Bound = certify(self.columns, duals, value)
         self.incumbent = Incumbent(
             columns=self.columns,
             certified_bound=self.bound.value,
@@ -145,9 +156,10 @@ class _Run:
 
     def round_relaxation(self) -> None:
         """Serve placements in the orders that the relaxation suggests; fill what is left."""
-        worth = np.maximum(1, self.model.largest_value).astype(float)
-        gain = self.bound.gain.astype(float) / self.bound.certificate.scale / worth
-        for order in rounding.price_guided_orders(self.relaxed.fraction, gain):
+        worth = self.model.largest_value.astype(float)
+        gain = self.bound.gain.astype(float) / self.bound.certificate.scale
+        fraction = self.relaxed.fraction if self.relaxed else np.zeros(self.columns.count)
+        for order in rounding.price_guided_orders(fraction, gain, worth):
             self.incumbent.offer(rounding.serve(self.columns, order))
         self.fill()
 

@@ -15,6 +15,7 @@ from ortools.math_opt.python import mathopt
 
 from allocation.certificate import Duals, no_duals
 from allocation.engine import mathopt_models
+from allocation.engine.search import Deadline
 from allocation.model import Model
 
 Floats = npt.NDArray[np.float64]
@@ -22,31 +23,27 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Relaxation:
-    """The relaxation's answer. Shape: `fraction` has one entry per placement, of its most lots.
+    """The relaxation's optimum. Shape: `fraction` has one entry per placement, of its most lots."""
 
-    `value` is None where the solver was stopped before it knew; the duals are zero then.
-    """
-
-    value: float | None
+    value: float
     fraction: Floats
     duals: Duals
 
 
-def solve_relaxation(model: Model, seconds: float) -> Relaxation:
-    """Solve the LP relaxation with GLOP, at most so many seconds of wall clock."""
+def solve_relaxation(model: Model, deadline: Deadline) -> Relaxation | None:
+    """Solve the LP relaxation with GLOP; None where the deadline comes first."""
     columns = model.columns
-    nothing = Relaxation(None, np.zeros(columns.count), no_duals(columns))
     if not columns.count:
-        return Relaxation(0.0, nothing.fraction, nothing.duals)
+        return Relaxation(0.0, np.zeros(0), no_duals(columns))
     program = mathopt_models.relaxation(model)
     parameters = mathopt.SolveParameters(
-        time_limit=dt.timedelta(seconds=max(0.05, seconds)),
+        time_limit=dt.timedelta(seconds=max(0.05, deadline.seconds_left())),
         lp_algorithm=mathopt.LPAlgorithm.DUAL_SIMPLEX,
         threads=1,
     )
     result = mathopt.solve(program, mathopt.SolverType.GLOP, params=parameters)
     if result.termination.reason is not mathopt.TerminationReason.OPTIMAL:
-        return nothing
+        return None
     fraction = np.array(result.variable_values(list(program.variables())))
     duals = np.array(result.dual_values(list(program.linear_constraints())))
     return Relaxation(result.objective_value(), fraction, _by_place(model, duals))

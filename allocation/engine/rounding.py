@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from allocation.columns import Columns, Whole
 
+Floats = npt.NDArray[np.float64]
+
 
 def value_of(columns: Columns, lots: Whole) -> int:
     """Return Σ value × lots. Units: value points."""
@@ -99,17 +101,19 @@ class _Left:
         return min([0, *self.reserved, *self.total, *self.credits]) >= 0
 
 
-def price_guided_orders(
-    fraction: npt.NDArray[np.float64], gain_ratio: npt.NDArray[np.float64]
-) -> list[list[int]]:
-    """Return orders to serve in: what the relaxation awards first, then by gain over value.
+def price_guided_orders(fraction: Floats, gain: Floats, worth: Floats) -> list[list[int]]:
+    """Return orders to serve in, for what the relaxation and its prices suggest.
 
-    Shape: one entry per placement in `fraction` (of its most lots) and `gain_ratio`.
+    First what the relaxation awards, then by gain; by gain alone; by gain for its worth.
+    Shape: one entry per placement: its part of the most lots, and in value points what it gains
+    beyond the prices and what it is worth at its most lots.
     """
-    by_fraction = np.lexsort((-gain_ratio, -np.round(fraction, 6)))
-    by_gain = np.argsort(-gain_ratio, kind="stable")
-    mixed = np.argsort(-(fraction + gain_ratio), kind="stable")
-    return [by_fraction.tolist(), by_gain.tolist(), mixed.tolist()]
+    ratio = gain / np.maximum(1.0, worth)
+    by_fraction = np.lexsort((-ratio, -np.round(fraction, 6)))
+    by_gain = np.argsort(-gain, kind="stable")
+    by_ratio = np.argsort(-ratio, kind="stable")
+    mixed = np.argsort(-(fraction + ratio), kind="stable")
+    return [order.tolist() for order in (by_fraction, mixed, by_gain, by_ratio)]
 
 
 def repaired(columns: Columns, lots: Whole) -> Whole:
