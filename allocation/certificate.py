@@ -60,8 +60,8 @@ class Bound:
 
 def no_duals(columns: Columns) -> Duals:
     """Return prices of zero: they prove that no bid is worth more than its largest value."""
-    cells = len(columns.cells.total_units)
-    return Duals(np.zeros(cells), np.zeros(cells), np.zeros(len(columns.problem.teams)))
+    cells = len(columns.limits.total_units)
+    return Duals(np.zeros(cells), np.zeros(cells), np.zeros(len(columns.limits.credits)))
 
 
 def certify(columns: Columns, duals: Duals, relaxed_value: float | None) -> Bound:
@@ -89,11 +89,10 @@ def _bound(columns: Columns, duals: Duals, scale: int) -> Bound:
     gain = _gains(columns, reserved, total, credits_, scale)
     surplus = np.zeros(len(columns.problem.bids), gain.dtype)
     np.maximum.at(surplus, columns.bid, gain)
-    budgets = [team.credits for team in columns.problem.teams]
     scaled = (
-        _inner(reserved, columns.cells.reserved_units.tolist())
-        + _inner(total, columns.cells.total_units.tolist())
-        + _inner(credits_, budgets)
+        _inner(reserved, columns.limits.reserved_units.tolist())
+        + _inner(total, columns.limits.total_units.tolist())
+        + _inner(credits_, columns.limits.credits.tolist())
         + sum(surplus.tolist())
     )
     return Bound(_certificate(columns, reserved, total, credits_, scale), scaled, gain, surplus)

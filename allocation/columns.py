@@ -25,14 +25,16 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Units of every pool and day, net of commitments.
+class Limits:
+    """Units of every pool and day, net of commitments, and credits of every team.
 
-    Shape: one entry per cell, cell = pool index x days + day index.
+    Shape: `reserved_units` and `total_units` have one entry per cell, cell = pool index x days +
+    day index; `credits` has one per team.
     """
 
     reserved_units: Whole
     total_units: Whole
+    credits: Whole
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Columns:
     """
 
     problem: Problem
-    cells: Cells
+    limits: Limits
     bid: Whole
     team: Whole
     alternative: Whole
@@ -92,13 +94,14 @@ def tie_break_weight(nonce: str, bid_key: str, alternative: int, start: dt.date)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:3], "big")
 
 
-def net_cells(problem: Problem) -> Cells:
-    """Say what is left of the capacity after the commitments of earlier rounds (C6)."""
+def net_limits(problem: Problem) -> Limits:
+    """Say what can be handed out, after the commitments of earlier rounds (C6)."""
     gross_reserved, gross_spot = _cell_units(problem, problem.capacity)
     held_reserved, held_spot = _cell_units(problem, problem.commitments)
-    return Cells(
+    return Limits(
         reserved_units=gross_reserved - held_reserved,
         total_units=gross_reserved + gross_spot - held_reserved - held_spot,
+        credits=_whole([team.credits for team in problem.teams]),
     )
 
 
@@ -115,14 +118,14 @@ def _cell_units(problem: Problem, rows: tuple[DayUnits, ...]) -> tuple[Whole, Wh
 
 def build_columns(problem: Problem) -> Columns:
     """List the eligible placements of a round, whatever order its parts came in."""
-    cells = net_cells(problem)
+    limits = net_limits(problem)
     profiles = _profiles(problem)
     placement = _every_start(profiles)
     alternative, start = placement.alternative, placement.start
     column, cell, units = _spread(profiles, placement)
-    reserved = np.minimum(cells.reserved_units, cells.total_units)
+    reserved = np.minimum(limits.reserved_units, limits.total_units)
     limit = np.where(
-        profiles.is_reserved[alternative][column], reserved[cell], cells.total_units[cell]
+        profiles.is_reserved[alternative][column], reserved[cell], limits.total_units[cell]
     )
     lots = _most_lots(limit // units, column, len(start))
     affordable = profiles.credits[alternative] // profiles.offer[alternative]
@@ -132,7 +135,7 @@ def build_columns(problem: Problem) -> Columns:
     chosen = alternative[eligible]
     return Columns(
         problem=problem,
-        cells=cells,
+        limits=limits,
         bid=profiles.bid[chosen],
         team=profiles.team[chosen],
         alternative=profiles.number[chosen],

@@ -86,13 +86,13 @@ def add_one_placement_per_bid(columns: Columns) -> Block:
 def add_reserved_capacity(columns: Columns) -> Block:
     """(C2) Reserved awards fit the reserved units of every pool and day: Σ u y ≤ R."""
     use = columns.is_reserved[columns.use_column]
-    return _capacity("C2", columns, use, columns.cells.reserved_units)
+    return _capacity("C2", columns, use, columns.limits.reserved_units)
 
 
 def add_total_capacity(columns: Columns) -> Block:
     """(C3) Reserved and spot awards together fit all units of every pool and day: Σ u y ≤ R + S."""
     use = np.ones(len(columns.use_column), np.bool_)
-    return _capacity("C3", columns, use, columns.cells.total_units)
+    return _capacity("C3", columns, use, columns.limits.total_units)
 
 
 def add_team_credits(columns: Columns) -> Block:
@@ -106,7 +106,7 @@ def add_team_credits(columns: Columns) -> Block:
         of_lots=True,
         names=names,
         place=present,
-        upper=np.array([teams[m].credits for m in present.tolist()], np.int64),
+        upper=columns.limits.credits[present],
         row=row,
         column=order,
         coefficient=columns.offer[order],

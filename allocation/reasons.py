@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from allocation.columns import Cells, net_cells
+from allocation.columns import Limits, net_limits
 from allocation.outcome import PRICE_SCALE, Award, Decline, Reason
 from allocation.prices import PriceList, reserve_cost_credits
 from allocation.problem import Alternative, Bid, BidKey, PoolKey, Problem, TeamKey, Tier
@@ -51,11 +51,11 @@ class Circumstances:
 class _Left:
     """Units per pool and day, and credits per team, that nobody holds."""
 
-    def __init__(self, problem: Problem, cells: Cells) -> None:
+    def __init__(self, problem: Problem, limits: Limits) -> None:
         self.problem = problem
         self.pool_index = {pool.key: n for n, pool in enumerate(problem.pools)}
-        self.reserved: list[int] = cells.reserved_units.tolist()
-        self.total: list[int] = cells.total_units.tolist()
+        self.reserved: list[int] = limits.reserved_units.tolist()
+        self.total: list[int] = limits.total_units.tolist()
         self.credits: dict[TeamKey, int] = {team.key: team.credits for team in problem.teams}
 
     def need(self, alternative: Alternative, start: int, lots: int) -> dict[int, int]:
@@ -97,8 +97,8 @@ def decline_all(
     problem: Problem, awards: Iterable[Award], listed: PriceList, circumstances: Circumstances
 ) -> tuple[Decline, ...]:
     """Give every bid without an award its reason, ordered by bid key."""
-    cells = net_cells(problem)
-    empty, left = _Left(problem, cells), _Left(problem, cells)
+    limits = net_limits(problem)
+    empty, left = _Left(problem, limits), _Left(problem, limits)
     won = {award.bid_key: award for award in awards}
     for bid in problem.bids:
         award = won.get(bid.key)

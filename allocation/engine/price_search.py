@@ -67,7 +67,7 @@ class _Dual:
 
 def _dual(model: Model) -> _Dual:
     columns = model.columns
-    cells = len(columns.cells.total_units)
+    cells = len(columns.limits.total_units)
     held = columns.is_reserved[columns.use_column]
     row = [columns.use_cell[held], cells + columns.use_cell, 2 * cells + columns.team]
     column = [columns.use_column[held], columns.use_column, np.arange(columns.count)]
@@ -75,7 +75,7 @@ def _dual(model: Model) -> _Dual:
     place = np.concatenate(column)
     first = np.flatnonzero(np.diff(columns.bid, prepend=-1))
     return _Dual(
-        limits=np.concatenate([_limits(columns), _credits(columns)]),
+        limits=_limits(columns),
         row=np.concatenate(row),
         column=place,
         use=(np.concatenate(amount) * columns.max_lots[place]).astype(float),
@@ -86,11 +86,8 @@ def _dual(model: Model) -> _Dual:
 
 
 def _limits(columns: Columns) -> Floats:
-    return np.concatenate([columns.cells.reserved_units, columns.cells.total_units]).astype(float)
-
-
-def _credits(columns: Columns) -> Floats:
-    return np.array([team.credits for team in columns.problem.teams], np.float64)
+    limits = columns.limits
+    return np.concatenate([limits.reserved_units, limits.total_units, limits.credits]).astype(float)
 
 
 def search_prices(model: Model) -> Duals:
@@ -113,5 +110,5 @@ def search_prices(model: Model) -> Duals:
             gap, waited, prices = CLOSER_RATIO * gap, 0, best_prices
             direction = np.zeros(len(prices))
             bound, left = dual.answer(prices)
-    cells = len(model.columns.cells.total_units)
+    cells = len(model.columns.limits.total_units)
     return Duals(best_prices[:cells], best_prices[cells : 2 * cells], best_prices[2 * cells :])

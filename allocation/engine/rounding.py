@@ -60,9 +60,9 @@ class _Left:
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        self.reserved: list[int] = columns.cells.reserved_units.tolist()
-        self.total: list[int] = columns.cells.total_units.tolist()
-        self.credits = [team.credits for team in columns.problem.teams]
+        self.reserved: list[int] = columns.limits.reserved_units.tolist()
+        self.total: list[int] = columns.limits.total_units.tolist()
+        self.credits: list[int] = columns.limits.credits.tolist()
         self.is_reserved: list[bool] = columns.is_reserved.tolist()
         self.team: list[int] = columns.team.tolist()
         self.offer: list[int] = columns.offer.tolist()

@@ -23,7 +23,7 @@ FLOATS = st.floats(0, 500, allow_nan=False)
 
 def drawn_bound(problem: Problem, data: st.DataObject) -> tuple[Columns, Bound]:
     columns = build_columns(problem)
-    cells = len(columns.cells.total_units)
+    cells = len(columns.limits.total_units)
     duals = Duals(
         reserved=np.array(data.draw(st.lists(FLOATS, min_size=cells, max_size=cells))),
         total=np.array(data.draw(st.lists(FLOATS, min_size=cells, max_size=cells))),
@@ -74,7 +74,7 @@ def test_a_scale_that_is_too_coarse_is_refined() -> None:
         problem, capacity=tuple(replace(r, reserved_units=10**9) for r in problem.capacity)
     )
     columns = build_columns(problem)
-    cells = len(columns.cells.total_units)
+    cells = len(columns.limits.total_units)
     duals = replace(no_duals(columns), reserved=np.full(cells, 1e-6 / 1.00000001))
     duals.reserved[1:] = 0
     bound = certify(columns, duals, 1000.0)
@@ -88,7 +88,7 @@ def test_numbers_beyond_64_bits_are_still_exact() -> None:
         problem, capacity=tuple(replace(r, reserved_units=10**12) for r in problem.capacity)
     )
     columns = build_columns(problem)
-    duals = replace(no_duals(columns), total=np.full(len(columns.cells.total_units), 10.0**9))
+    duals = replace(no_duals(columns), total=np.full(len(columns.limits.total_units), 10.0**9))
     bound = certify(columns, duals, None)
     units = 10**12 + 5
     assert bound.scaled == 10**9 * 10**6 * units * problem.days

@@ -112,8 +112,8 @@ def test_an_offer_below_the_reserve_cost_is_not_eligible(offer: int, count: int)
 def test_commitments_come_off_before_anything_else() -> None:
     problem = replace(two_tiers(), commitments=(some_units(reserved=1, spot=3),))
     columns = build_columns(problem)
-    assert columns.cells.reserved_units.tolist()[0] == 2
-    assert columns.cells.total_units.tolist()[0] == 1
+    assert columns.limits.reserved_units.tolist()[0] == 2
+    assert columns.limits.total_units.tolist()[0] == 1
     assert [columns.problem.bids[b].key for b in columns.bid.tolist()] == ["spot"]
 
 
