@@ -11,30 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from allocation.outcome import PRICE_SCALE
+from allocation.problem import Tier
 from broker.dashboards.heatmaps import DayUse, Heatmap, PoolDays
 from broker.dashboards.histories import PricePoint
 from broker.dashboards.listings import Row
 from web.filters import compact, weekday
 
 ROW, HEAD, GAP, CELL_HEIGHT = 28, 26, 4, 22
-NARROW_CELL, WIDE_CELL, HEATMAP_WIDTH = 26, 44, 616
+NARROW_CELL, WIDE_CELL, HEATMAP_WIDTH = 26, 44, 546
 SMALLEST_MARK = 2.0
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 110, 26, 4
 COLUMNS_HEIGHT, COLUMNS_HEAD, COLUMNS_FOOT = 90, 22, 22
 COLUMNS_BASE = COLUMNS_HEAD + COLUMNS_HEIGHT
 COLUMN_STEP, COLUMN_WIDTH = 72, 56
-DEMAND_STEP, DEMAND_BAR, DEMAND_EDGE = 108, 22, 6
-PRICE_WIDTH, PRICE_EDGE = 480, 28
 POOL_BAR_WIDTH = 160
 BAR_WIDTH = 240
-CHART_ROUNDS = 12
-DEMAND_KEYS = (
-    "reserved_unit_days",
-    "reserved_wanted_unit_days",
-    "spot_unit_days",
-    "spot_wanted_unit_days",
-)
 
 
 class Mark(StrEnum):
@@ -144,62 +135,6 @@ class ColumnChart:
     columns: tuple[UpColumn, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DemandPair:
-    """What there was of one tier in one round, and what was wanted, with the clearing price."""
-
-    mark: Mark
-    left: float
-    there_top: float
-    there_height: float
-    wanted_left: float
-    wanted_top: float
-    wanted_height: float
-    caption: str
-    caption_top: float
-
-
-@dataclass(frozen=True, slots=True)
-class DemandRound:
-    """One round of a demand chart: reserved, then spot."""
-
-    label: str
-    middle: float
-    pairs: tuple[DemandPair, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DemandChart:
-    """Demand against supply, round by round."""
-
-    width: float
-    height: float
-    base: float
-    rounds: tuple[DemandRound, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PriceLine:
-    """The prices of one tier. Shape: pieces as in a spark; one dot per known price."""
-
-    mark: Mark
-    letter: str
-    pieces: tuple[str, ...]
-    dots: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PriceChart:
-    """List prices over rounds; `highest` is the price at the top, in millionths of a credit."""
-
-    width: float
-    height: float
-    base: float
-    highest: int
-    labels: tuple[tuple[float, str], ...]
-    lines: tuple[PriceLine, ...]
-
-
 def shares_of_width(amounts: Sequence[int], width: float) -> tuple[float, ...]:
     """Divide a width in proportion to amounts; what is there at all stays wide enough to see.
 
@@ -271,7 +206,7 @@ def spark(values: Sequence[int | None], sentence: str) -> Spark:
         for n, value in enumerate(values)
     ]
     last = [point for point in points if point is not None][-1]
-    return Spark(_pieces(points), last, sentence)
+    return Spark(pieces_of(points), last, sentence)
 
 
 def _spark_x(place: int, count: int) -> float:
@@ -285,7 +220,8 @@ def _spark_y(value: int, low: int, high: int) -> float:
     return round(SPARK_EDGE + inner * (1 - share), 1)
 
 
-def _pieces(points: Sequence[tuple[float, float] | None]) -> tuple[str, ...]:
+def pieces_of(points: Sequence[tuple[float, float] | None]) -> tuple[str, ...]:
+    """Join points into lines, each without a gap."""
     pieces: list[list[str]] = [[]]
     for point in points:
         if point is None:
@@ -335,10 +271,14 @@ def _pool_amounts(row: Row) -> tuple[tuple[Mark, int], ...]:
     )
 
 
-def use_columns(place: Sequence[DayUse], marked: dt.date | None) -> ColumnChart:
-    """Draw how full a pool was on each day; the marked day decided."""
-    highest = max((use.units for use in place), default=1)
-    columns = tuple(_use_column(use, n, highest, use.day == marked) for n, use in enumerate(place))
+def use_columns(place: Sequence[DayUse], tier: Tier, marked: dt.date | None) -> ColumnChart:
+    """Draw how full a pool was for a tier on each day; the marked day decided."""
+    days = [_units_and_free(use, tier) for use in place]
+    highest = max((units for units, _ in days), default=0) or 1
+    columns = tuple(
+        _use_column(use.day, n, (*days[n], highest), is_marked=use.day == marked)
+        for n, use in enumerate(place)
+    )
     return ColumnChart(
         width=COLUMN_STEP * max(1, len(place)),
         height=COLUMNS_BASE + COLUMNS_FOOT,
@@ -347,102 +287,27 @@ def use_columns(place: Sequence[DayUse], marked: dt.date | None) -> ColumnChart:
     )
 
 
-def _use_column(use: DayUse, place: int, highest: int, is_marked: bool) -> UpColumn:  # noqa: FBT001  # a fact of the column, not a switch
-    used = use.units - use.free_units
-    height = round(COLUMNS_HEIGHT * use.units / highest, 1)
-    filled = round(COLUMNS_HEIGHT * used / highest, 1)
-    exact = f"{compact(used)}/{compact(use.units)}"
+def _units_and_free(use: DayUse, tier: Tier) -> tuple[int, int]:
+    """Return the units that a tier may use, and how many of them nobody does."""
+    if tier is Tier.RESERVED:
+        return use.reserved_units, use.reserved_free_units
+    return use.units, use.free_units
+
+
+def _use_column(
+    day: dt.date, place: int, amounts: tuple[int, int, int], *, is_marked: bool
+) -> UpColumn:
+    units, free, highest = amounts
+    height = round(COLUMNS_HEIGHT * units / highest, 1)
+    filled = round(COLUMNS_HEIGHT * (units - free) / highest, 1)
     return UpColumn(
-        label=weekday(use.day),
+        label=weekday(day),
         left=place * COLUMN_STEP + (COLUMN_STEP - COLUMN_WIDTH) / 2,
         top=COLUMNS_BASE - height,
         height=height,
         filled_top=COLUMNS_BASE - filled,
         filled_height=filled,
-        caption=exact,
-        is_full=use.free_units == 0,
+        caption=f"{compact(units - free)}/{compact(units)}",
+        is_full=free == 0,
         is_marked=is_marked,
     )
-
-
-def demand_chart(rows: Sequence[Row]) -> DemandChart:
-    """Draw what was wanted beside what there was, per past round and tier, oldest first."""
-    past = _oldest_first(rows)
-    highest = max((row[key] for row in past for key in DEMAND_KEYS), default=0) or 1
-    rounds = tuple(_demand_round(row, n, highest) for n, row in enumerate(past))
-    width = DEMAND_STEP * max(1, len(past))
-    return DemandChart(width, COLUMNS_BASE + COLUMNS_FOOT, COLUMNS_BASE, rounds)
-
-
-def _demand_round(row: Row, place: int, highest: int) -> DemandRound:
-    left = place * DEMAND_STEP + DEMAND_EDGE
-    tiers = (
-        ("R", Mark.RESERVED, "reserved", left),
-        ("S", Mark.SPOT, "spot", left + 2 * DEMAND_BAR + DEMAND_EDGE),
-    )
-    return DemandRound(
-        label=f"{row['starts_on'].day} {row['starts_on']:%b}",
-        middle=place * DEMAND_STEP + DEMAND_STEP / 2,
-        pairs=tuple(_demand_pair(row, *tier, highest) for tier in tiers),
-    )
-
-
-def _demand_pair(
-    row: Row, letter: str, mark: Mark, tier: str, left: float, highest: int
-) -> DemandPair:
-    there = round(COLUMNS_HEIGHT * row[f"{tier}_unit_days"] / highest, 1)
-    wanted = round(COLUMNS_HEIGHT * row[f"{tier}_wanted_unit_days"] / highest, 1)
-    price = row[f"{tier}_list_price_credits"]
-    return DemandPair(
-        mark=mark,
-        left=left,
-        there_top=COLUMNS_BASE - there,
-        there_height=there,
-        wanted_left=left + DEMAND_BAR,
-        wanted_top=COLUMNS_BASE - wanted,
-        wanted_height=wanted,
-        caption=letter if price is None else f"{letter} {compact(price // PRICE_SCALE)}",
-        caption_top=COLUMNS_BASE - max(there, wanted) - 5,
-    )
-
-
-def price_chart(rows: Sequence[Row]) -> PriceChart:
-    """Draw the mean list price of each tier over past rounds, oldest first, from 0 up."""
-    past = _oldest_first(rows)
-    reserved = [row["reserved_list_price_credits"] for row in past]
-    spot = [row["spot_list_price_credits"] for row in past]
-    highest = max((price for price in (*reserved, *spot) if price is not None), default=0)
-    lines = (
-        _price_line(Mark.RESERVED, "R", reserved, highest),
-        _price_line(Mark.SPOT, "S", spot, highest),
-    )
-    labels = tuple(
-        (_price_x(n, len(past)), f"{row['starts_on'].day} {row['starts_on']:%b}")
-        for n, row in enumerate(past)
-    )
-    return PriceChart(
-        PRICE_WIDTH, COLUMNS_BASE + COLUMNS_FOOT, COLUMNS_BASE, highest, labels, lines
-    )
-
-
-def _price_line(mark: Mark, letter: str, prices: Sequence[int | None], highest: int) -> PriceLine:
-    points = [
-        None
-        if price is None
-        else (
-            _price_x(n, len(prices)),
-            round(COLUMNS_BASE - (COLUMNS_HEIGHT * price / highest if highest else 0), 1),
-        )
-        for n, price in enumerate(prices)
-    ]
-    known = tuple(point for point in points if point is not None)
-    return PriceLine(mark, letter, _pieces(points), known)
-
-
-def _price_x(place: int, count: int) -> float:
-    inner = PRICE_WIDTH - 2 * PRICE_EDGE
-    return round(PRICE_EDGE + (inner * place / (count - 1) if count > 1 else inner / 2), 1)
-
-
-def _oldest_first(rows: Sequence[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row["starts_on"])[-CHART_ROUNDS:]

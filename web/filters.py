@@ -18,6 +18,7 @@ WIDE = "\N{NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
 SMALLEST_SHARE = 0.0001
 WHOLE_SHARE = 0.1
+LONG_NUMBER = 1000
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -26,12 +27,24 @@ def whole(number: int) -> str:
     return f"{number:,}".replace(",", THIN)
 
 
+def units_of(count: int, unit: str) -> str:
+    """Write an amount with its unit, in the plural where there are several."""
+    plural = "" if count == 1 or not unit[-1:].isalpha() or unit.endswith("s") else "s"
+    return f"{whole(count)}{WIDE}{unit}{plural}"
+
+
 def compact(number: int) -> str:
     """Write a whole number in little room: three digits and a letter once it is long."""
     for size, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**4, "k")):
         if number >= size:
             return f"{number / (1000 if letter == 'k' else size):.3g}{letter}"
     return str(number)
+
+
+def compact_credits(microcredits: int) -> str:
+    """Write millionths of a credit as credits in little room."""
+    found = microcredits / PRICE_SCALE
+    return f"{found:.3g}" if found < LONG_NUMBER else compact(round(found))
 
 
 def credits_of(microcredits: int) -> str:
@@ -131,6 +144,7 @@ def register(app: Flask) -> None:
     for name, function in (
         ("whole", whole),
         ("credits", credits_of),
+        ("units_of", units_of),
         ("percent", percent),
         ("points", points),
         ("times", times),

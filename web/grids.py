@@ -66,6 +66,12 @@ class Grid:
     json_url: str
 
     @property
+    def is_asked(self) -> bool:
+        """Whether somebody sorted, filtered or paged, and so wants to see the table."""
+        asked = self.listing.question
+        return self.is_filtered or bool(asked.sort) or asked.page > 1
+
+    @property
     def is_filtered(self) -> bool:
         """Whether rows may be hidden by a filter."""
         return bool(self.listing.question.wanted(self.listing.table))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,8 +103,13 @@ def rounds_decided(session: Session, until: dt.date | None = None) -> tuple[Roun
 
 def current_round(session: Session, today: dt.date) -> RoundBrief | None:
     """Return the decided round of the sprint that runs today, else the newest decided one."""
-    running = rounds_decided(session, until=today) or rounds_decided(session)
-    return running[0] if running else None
+    return round_of_day(rounds_decided(session), today)
+
+
+def round_of_day(decided: Sequence[RoundBrief], today: dt.date) -> RoundBrief | None:
+    """Return the newest of some decided rounds whose sprint has begun, else the newest at all."""
+    begun = (brief for brief in decided if brief.starts_on <= today)
+    return next(begun, next(iter(decided), None))
 
 
 def published_run(session: Session, round_id: str) -> PublishedRun | None:

@@ -52,7 +52,6 @@ class CapacityBoard:
     run: PublishedRun | None
     utilisation: Utilisation
     before: Utilisation | None
-    before_name: str
     heatmap: Heatmap
     days: Listing
     pools: Listing
@@ -84,26 +83,27 @@ def capacity_screen(
     chosen = find_decided(session, round_key) if round_key else next(iter(newest), None)
     if chosen is None:
         return CapacityScreen(rounds=(), board=None)
-    board = _board(session, chosen, window, days, pools)
-    known = newest if chosen in newest else (*newest, chosen)
-    return CapacityScreen(rounds=known, board=board)
+    past = tuple(brief for brief in newest if brief.starts_on <= chosen.starts_on)
+    if chosen not in newest:
+        past = rounds_decided(session, until=chosen.starts_on)
+    board = _board(session, chosen, past, window, days, pools)
+    return CapacityScreen(rounds=tuple(dict.fromkeys((*newest, chosen))), board=board)
 
 
 def _board(
     session: Session,
     chosen: RoundBrief,
+    past: Sequence[RoundBrief],
     window: tuple[dt.date | None, int],
     days: Question,
     pools: Question,
 ) -> CapacityBoard:
-    past = rounds_decided(session, until=chosen.starts_on)
     before = next((brief for brief in past if brief.starts_on < chosen.starts_on), None)
     return CapacityBoard(
         round=chosen,
         run=published_run(session, chosen.id),
         utilisation=_utilisation(session, chosen),
         before=_utilisation(session, before) if before else None,
-        before_name=before.name if before else "",
         heatmap=heatmap(session, chosen, *window),
         days=list_rows(session, day_table(chosen.id), days),
         pools=list_rows(session, pool_prices(chosen), pools),

@@ -30,6 +30,7 @@ class DayUse:
     spot_used_units: int
     spot_on_reserved_units: int
     free_units: int
+    reserved_free_units: int
 
     @property
     def units(self) -> int:

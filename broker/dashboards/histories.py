@@ -38,13 +38,13 @@ class PricePoint:
 
 HISTORY_COLUMNS = (
     Column("round_key", "Round key", Kind.KEY, shown=False),
-    Column("round", "Round", filtered=True, names=Subject.ROUND, reference="round_key"),
+    Column("round_name", "Round", filtered=True, names=Subject.ROUND, reference="round_key"),
     Column("starts_on", "Sprint starts", Kind.DAY, filtered=True),
-    Column("reserved_unit_days", "Reserved there was", Kind.COUNT),
-    Column("reserved_wanted_unit_days", "Reserved wanted", Kind.COUNT),
+    Column("reserved_unit_days", "Reserved supply", Kind.COUNT),
+    Column("reserved_wanted_unit_days", "Reserved demand", Kind.COUNT),
     Column("reserved_list_price_credits", "Reserved price", Kind.MICROCREDITS, "credits"),
-    Column("spot_unit_days", "Spot there was", Kind.COUNT),
-    Column("spot_wanted_unit_days", "Spot wanted", Kind.COUNT),
+    Column("spot_unit_days", "Spot supply", Kind.COUNT),
+    Column("spot_wanted_unit_days", "Spot demand", Kind.COUNT),
     Column("spot_list_price_credits", "Spot price", Kind.MICROCREDITS, "credits"),
 )
 
@@ -76,7 +76,7 @@ def history_table(pool_id: str) -> Table:
     rows = (
         select(
             ROUND.c.key.label("round_key"),
-            ROUND.c.name.label("round"),
+            ROUND.c.name.label("round_name"),
             ROUND.c.starts_on,
             supply.c.reserved.label("reserved_unit_days"),
             or_zero(wanted.c.reserved).label("reserved_wanted_unit_days"),

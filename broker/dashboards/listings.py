@@ -19,6 +19,7 @@ from broker.errors import BrokerError
 
 PAGE_ROWS = 50
 TEXT_LIMIT = 200
+TOTAL = "rows_in_all"
 Row = RowMapping
 """One row of a table, by column key."""
 
@@ -100,9 +101,10 @@ class Table:
         raise InvalidQuestion(f"The table {self.name} has no column “{key}”. It has: {known}.")
 
     def showing(self, name: str, caption: str, keys: tuple[str, ...]) -> Table:
-        """Return the same table for a screen that shows only some columns; programs get all."""
-        columns = tuple(replace(column, shown=column.key in keys) for column in self.columns)
-        return replace(self, name=name, caption=caption, columns=columns)
+        """Return the same table for a screen that shows only some columns, in their order."""
+        shown = tuple(replace(self.column(key), shown=True) for key in keys)
+        rest = tuple(replace(c, shown=False) for c in self.columns if c.key not in keys)
+        return replace(self, name=name, caption=caption, columns=(*shown, *rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,19 @@ def list_rows(session: Session, table: Table, question: Question) -> Listing:
     Raises: InvalidQuestion if it sorts by a column that is not there, or by a day that is none.
     """
     found = _found(table, question)
+    rows = _page(session, found, question.page)
+    if rows or question.page == 1:
+        total = rows[0][TOTAL] if rows else 0
+        return Listing(table, question, rows, total, question.page)
     total = session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
-    page = min(question.page, max(1, -(-total // PAGE_ROWS)))
-    window = found.limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
-    rows = tuple(session.execute(window).mappings().all())
-    return Listing(table, question, rows, total, page)
+    last = max(1, -(-total // PAGE_ROWS))
+    return Listing(table, question, _page(session, found, last), total, last)
+
+
+def _page(session: Session, found: Select[Any], page: int) -> tuple[Row, ...]:
+    counted = found.add_columns(func.count().over().label(TOTAL))
+    window = counted.limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
+    return tuple(session.execute(window).mappings().all())
 
 
 def all_rows(session: Session, table: Table, question: Question) -> tuple[Row, ...]:

@@ -14,6 +14,7 @@ from broker.dashboards.briefs import (
     RoundBrief,
     current_round,
     find_round,
+    round_of_day,
     rounds_ahead,
     rounds_decided,
 )
@@ -86,12 +87,13 @@ def pool_screen(
     Raises: NotFound if there is no such pool or round.
     """
     pool = find_pool(session, key)
-    known = (*rounds_ahead(session), *rounds_decided(session))
-    chosen = choose_round(session, round_key, days.today)
+    ahead, decided = rounds_ahead(session), rounds_decided(session)
+    usual = round_of_day(decided, days.today) or next(iter(ahead), None)
+    chosen = find_round(session, round_key) if round_key else usual
     return PoolScreen(
         pool=pool,
         round=chosen,
-        rounds=known,
+        rounds=(*ahead, *decided),
         heatmap=heatmap(session, chosen, days.first, pool_id=pool.id) if chosen else None,
         history=list_rows(session, history_table(pool.id), questions["history"]),
         days=_days(session, pool, chosen, questions["capacity"]),

@@ -27,7 +27,7 @@ from broker.dashboards.sources import (
 )
 
 BID_COLUMNS = (
-    Column("bid_key", "Bid key", Kind.KEY, filtered=True),
+    Column("bid_key", "Bid key", Kind.KEY, filtered=True, shown=False),
     Column("title", "Bid", filtered=True, names=Subject.RECEIPT, reference="receipt"),
     Column("team", "Team", filtered=True),
     Column("team_key", "Team key", Kind.KEY, shown=False),
@@ -36,7 +36,7 @@ BID_COLUMNS = (
 AWARD_COLUMNS = (
     *BID_COLUMNS,
     Column("tier", "Tier", Kind.CHOICE, choices=tuple(Tier), filtered=True),
-    Column("alternative", "Alternative", Kind.COUNT),
+    Column("alternative", "Alternative", Kind.COUNT, shown=False),
     Column("start", "Starts", Kind.DAY, filtered=True),
     Column("lots", "Lots", Kind.COUNT),
     Column("value_score", "Value", Kind.COUNT, "points"),
@@ -46,7 +46,7 @@ AWARD_COLUMNS = (
 DECLINE_COLUMNS = (
     *BID_COLUMNS,
     Column("reason", "Reason", Kind.CHOICE, choices=tuple(Reason), filtered=True),
-    Column("alternative", "Alternative", Kind.COUNT),
+    Column("alternative", "Alternative", Kind.COUNT, shown=False),
     Column("pool_key", "Pool key", Kind.KEY, shown=False),
     Column("pool", "Decided on", filtered=True, names=Subject.POOL, reference="pool_key"),
     Column("day", "on day", Kind.DAY, filtered=True),

@@ -15,7 +15,7 @@ from broker.states import RoundState
 
 STATES = tuple(RoundState)
 COLUMNS = (
-    Column("round_key", "Round key", Kind.KEY, filtered=True),
+    Column("round_key", "Round key", Kind.KEY, filtered=True, shown=False),
     Column("name", "Round", filtered=True, names=Subject.ROUND, reference="round_key"),
     Column("state", "State", Kind.CHOICE, choices=STATES, filtered=True),
     Column("starts_on", "Sprint starts", Kind.DAY),

@@ -62,7 +62,8 @@ class days_after(FunctionElement[dt.date]):  # noqa: N801  # reads as the SQL fu
 @compiles(days_after, "sqlite")
 def _days_after_as_text(element: days_after, compiler: SQLCompiler, **options: Any) -> str:
     day, days = element.clauses
-    return f"date({compiler.process(day, **options)}, {compiler.process(days, **options)}||' days')"
+    start, count = compiler.process(day, **options), compiler.process(days, **options)
+    return f"date({start}, ({count}) || ' days')"
 
 
 @compiles(days_after)
@@ -84,6 +85,11 @@ def or_zero(amount: ColumnElement[Any]) -> ColumnElement[int]:
 def when(condition: ColumnElement[bool], amount: ColumnElement[Any]) -> ColumnElement[int]:
     """Return an amount where a condition holds, else 0."""
     return case((condition, amount), else_=0)
+
+
+def smaller(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return the smaller of two amounts."""
+    return case((one < other, one), else_=other)
 
 
 def _published_runs() -> CTE:

@@ -23,6 +23,7 @@ from broker.dashboards.sources import (
     holdings,
     mean_prices,
     or_zero,
+    smaller,
     total,
     wanted_per_pool,
     when,
@@ -44,6 +45,7 @@ DAY_COLUMNS = (
     Column("spot_used_units", "Spot in use", Kind.COUNT),
     Column("spot_on_reserved_units", "of it on reserved", Kind.COUNT),
     Column("free_units", "Free", Kind.COUNT),
+    Column("reserved_free_units", "of it to reserve", Kind.COUNT),
 )
 
 
@@ -75,7 +77,7 @@ def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
     )
     reserved, spot = or_zero(awarded.c.reserved), or_zero(awarded.c.spot)
     beyond_spot = spot + held_spot - CAPACITY.c.spot_units
-    on_reserved = case((beyond_spot > spot, spot), (beyond_spot > 0, beyond_spot), else_=0)
+    on_reserved = smaller(case((beyond_spot > 0, beyond_spot), else_=0), spot)
     held = held_reserved + held_spot
     free = CAPACITY.c.reserved_units + CAPACITY.c.spot_units - held - reserved - spot
     return (
@@ -86,6 +88,9 @@ def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
         spot.label("spot_used_units"),
         on_reserved.label("spot_on_reserved_units"),
         free.label("free_units"),
+        smaller(CAPACITY.c.reserved_units - held_reserved - reserved, free).label(
+            "reserved_free_units"
+        ),
     )
 
 
@@ -153,10 +158,11 @@ POOL_USE_COLUMNS = (
     Column("spot_used_unit_days", "Spot in use", Kind.COUNT),
     Column("spot_on_reserved_unit_days", "of it on reserved", Kind.COUNT),
     Column("free_unit_days", "Free", Kind.COUNT),
+    Column("reserved_free_unit_days", "of it to reserve", Kind.COUNT),
     Column("wanted_unit_days", "Wanted units × days", Kind.COUNT),
     Column("wanted_ratio", "Wanted", Kind.TIMES),
-    Column("reserved_list_price_credits", "Reserved price", Kind.MICROCREDITS, "credits"),
-    Column("spot_list_price_credits", "Spot price", Kind.MICROCREDITS, "credits"),
+    Column("reserved_list_price_credits", "Reserved", Kind.MICROCREDITS, "credits"),
+    Column("spot_list_price_credits", "Spot", Kind.MICROCREDITS, "credits"),
 )
 
 

@@ -1,0 +1,52 @@
+"""Screens over markets: one with a past, built once and copied for every test, and an empty one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from broker.db import Database
+from tests.markets import a_database
+from tests.past import build_past
+from tests.screens import screens
+
+
+@pytest.fixture(scope="session")
+def past_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("past") / "broker.db"))
+    db = a_database(file)
+    build_past(db)
+    db.dispose()
+    return file
+
+
+@pytest.fixture
+def past_market(past_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """Return a market with a past in a file of its own."""
+    db = a_database(Path(shutil.copy(past_file, tmp_path / "past.db")))
+    yield db
+    db.dispose()
+
+
+@pytest.fixture
+def past_app(past_market: Database) -> Iterator[Flask]:
+    with screens(past_market) as app:
+        yield app
+
+
+@pytest.fixture
+def past(past_app: Flask) -> FlaskClient:
+    """Return a browser of the market with a past."""
+    return past_app.test_client()
+
+
+@pytest.fixture
+def empty(market: Database) -> Iterator[FlaskClient]:
+    """Return a browser of a market in which nothing has happened yet."""
+    with screens(market) as app:
+        yield app.test_client()
