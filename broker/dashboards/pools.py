@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Select, and_, literal, select
@@ -24,7 +24,7 @@ from broker.dashboards.sources import (
 from broker.dashboards.use import POOL_COLUMNS
 
 COLUMNS = (
-    *POOL_COLUMNS,
+    *(replace(column, shown=column.key != "pool_key") for column in POOL_COLUMNS),
     Column("owner", "Owner", filtered=True),
     Column("reserved_unit_days", "Reserved units × days", Kind.COUNT),
     Column("spot_unit_days", "Spot units × days", Kind.COUNT),

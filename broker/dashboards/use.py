@@ -33,7 +33,7 @@ KINDS = ("compute", "expert", "data")
 POOL_COLUMNS = (
     Column("pool_key", "Pool key", Kind.KEY, shown=False),
     Column("pool", "Pool", filtered=True, names=Subject.POOL, reference="pool_key"),
-    Column("kind", "Kind", Kind.CHOICE, choices=KINDS, filtered=True),
+    Column("kind", "Kind", Kind.CHOICE, choices=KINDS, filtered=True, shown=False),
     Column("unit", "Unit"),
 )
 DAY_COLUMNS = (
@@ -45,7 +45,7 @@ DAY_COLUMNS = (
     Column("spot_used_units", "Spot in use", Kind.COUNT),
     Column("spot_on_reserved_units", "of it on reserved", Kind.COUNT),
     Column("free_units", "Free", Kind.COUNT),
-    Column("reserved_free_units", "of it to reserve", Kind.COUNT),
+    Column("reserved_free_units", "of it to reserve", Kind.COUNT, shown=False),
 )
 
 
