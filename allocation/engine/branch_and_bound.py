@@ -19,7 +19,12 @@ def ask_highs(question: Question, effort: Effort) -> Answer:
     variables = list(program.variables())
     _narrow(program, variables, question)
     program.maximize(_sum(variables, question.objective) if question.objective else 0.0)
-    result = mathopt.solve(program, mathopt.SolverType.HIGHS, params=_parameters(effort))
+    result = mathopt.solve(
+        program,
+        mathopt.SolverType.HIGHS,
+        params=_parameters(effort),
+        model_params=mathopt.ModelSolveParameters(solution_hints=_hints(variables, question)),
+    )
     reason = result.termination.reason
     lots = None
     if result.has_primal_feasible_solution():
@@ -43,12 +48,21 @@ INFEASIBLE = (
 def _parameters(effort: Effort) -> mathopt.SolveParameters:
     parameters = mathopt.SolveParameters(
         time_limit=dt.timedelta(seconds=max(0.05, effort.deadline.seconds_left())),
+        node_limit=effort.most_nodes,
         random_seed=effort.seed % 2**31,
         relative_gap_tolerance=0.0,
         absolute_gap_tolerance=0.0,
     )
     parameters.highs.string_options["parallel"] = "off"
     return parameters
+
+
+def _hints(variables: list[mathopt.Variable], question: Question) -> list[mathopt.SolutionHint]:
+    """Hand over the start, so that the search for better outcomes begins near it."""
+    if question.start is None:
+        return []
+    values = question.variables.values_of(question.start).astype(float).tolist()
+    return [mathopt.SolutionHint(variable_values=dict(zip(variables, values, strict=True)))]
 
 
 def _narrow(program: mathopt.Model, variables: list[mathopt.Variable], question: Question) -> None:

@@ -16,9 +16,10 @@ import numpy as np
 
 from allocation.assembly import Result, assemble, serve_baselines
 from allocation.certificate import Bound, certify, no_duals
-from allocation.columns import Whole, build_columns
+from allocation.columns import build_columns
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs
+from allocation.engine.neighbourhoods import search_neighbourhoods, solve_core
 from allocation.engine.price_search import search_prices
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.relaxation import Relaxation, solve_relaxation
@@ -40,9 +41,14 @@ Keeper = Callable[[Outcome], None]
 LARGEST_PLAIN_LP = 20_000
 """Placements above which prices are searched for before the LP is solved, which may take long."""
 RELAXATION_SHARE = 0.5
-"""The part of the time that the LP may use; without it no branch and bound is begun."""
-LARGEST_CPSAT = 20_000
-"""Placements above which CP-SAT on the whole model finds nothing that HiGHS does not."""
+"""The part of the time that the LP may use."""
+LARGEST_WHOLE = 2_500
+"""Placements above which parts of the round are searched before, and CP-SAT not at all."""
+LARGEST_BRANCHED = 30_000
+"""Placements above which branch and bound on the whole round does not get beyond its root."""
+CORE_SHARE = 0.25
+NEIGHBOURHOOD_SHARE = 0.75
+"""The parts of the time left that the two searches of parts may use, one after the other."""
 BRANCH_SHARE = 0.6
 """The part of the time left after the relaxation that branch and bound may use."""
 CONSTRAINT_SHARE = 0.8
@@ -115,7 +121,9 @@ class _Run:
 
     def search(self) -> None:
         """Improve and prove until the outcome is proven or the time is used; then break ties."""
-        if not self.incumbent.is_proven and self.relaxed:
+        if not self.incumbent.is_proven and self.columns.count > LARGEST_WHOLE:
+            self.search_parts()
+        if not self.incumbent.is_proven and self.columns.count <= LARGEST_BRANCHED:
             with self.stage("branch-and-bound"):
                 self.branch_and_bound()
         if not self.incumbent.is_proven and self.is_small():
@@ -168,24 +176,40 @@ class _Run:
         order = np.argsort(-self.bound.gain.astype(float), kind="stable").tolist()
         self.incumbent.offer(rounding.serve(self.columns, order, self.incumbent.lots))
 
+    def search_parts(self) -> None:
+        """Improve a round that is too large to be searched whole, part by part."""
+        if self.relaxed:
+            with self.stage("core"):
+                effort = self.effort(self.deadline.share(CORE_SHARE))
+                self.incumbent.offer(solve_core(self.columns, self.relaxed.fraction, effort))
+                self.fill()
+        with self.stage("neighbourhoods"):
+            is_last = self.columns.count > LARGEST_BRANCHED
+            effort = self.effort(self.deadline.share(1.0 if is_last else NEIGHBOURHOOD_SHARE))
+            begin = self.incumbent.lots
+            for lots in search_neighbourhoods(self.columns, begin, self.bound, effort):
+                self.incumbent.offer(lots)
+            self.clock_stopped = True
+            self.fill()
+
     def branch_and_bound(self) -> None:
         """Search and prove with HiGHS."""
         deadline = self.deadline.share(BRANCH_SHARE if self.is_small() else 1.0)
-        answer = ask_highs(self.best_value(None), self.effort(deadline))
+        answer = ask_highs(self.best_value(), self.effort(deadline))
         self.learn("HiGHS", answer)
 
     def constraint_search(self, deadline: Deadline) -> None:
         """Search and prove with CP-SAT, from the best outcome so far."""
         from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
 
-        answer = ask_cpsat(self.best_value(self.incumbent.lots), self.effort(deadline))
+        answer = ask_cpsat(self.best_value(), self.effort(deadline))
         self.learn("CP-SAT", answer)
 
-    def best_value(self, start: Whole | None) -> Question:
-        """Ask for the outcome of the largest value."""
+    def best_value(self) -> Question:
+        """Ask for the outcome of the largest value, from the best one so far."""
         objective = self.variables.objective(self.columns.value)
         every = np.ones(self.columns.count, np.bool_)
-        return Question(self.model, self.variables, objective, start, every)
+        return Question(self.model, self.variables, objective, self.incumbent.lots, every)
 
     def effort(self, deadline: Deadline) -> Effort:
         """Return the effort of one solver until a deadline."""
@@ -193,7 +217,7 @@ class _Run:
 
     def is_small(self) -> bool:
         """Say whether CP-SAT can work on the whole model."""
-        return self.columns.count <= LARGEST_CPSAT
+        return self.columns.count <= LARGEST_WHOLE
 
     def wants_second_opinion(self) -> bool:
         """Say whether one solver's proof stands alone, with neither certificate nor another."""

@@ -80,11 +80,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard a solver may work."""
+    """How hard a solver may work; `most_nodes` ends branch and bound whatever the clock says."""
 
     seed: int
     workers: int
     deadline: Deadline
+    most_nodes: int | None = None
 
 
 Ask = Callable[[Question, Effort], Answer]
