@@ -22,6 +22,7 @@ from allocation.outcome import Outcome, Pricing
 
 def main() -> int:
     """Read a problem, allocate it, write what is found as it is found."""
+    began = time.monotonic()
     output = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # solvers print where they like
 
@@ -44,7 +45,8 @@ def main() -> int:
         return 2
     from allocation.engine.portfolio import allocate  # noqa: PLC0415  # OR-Tools is slow to import
 
-    say_outcome(allocate(problem, options, time.monotonic, say_progress, say_outcome))
+    outcome = allocate(problem, options, time.monotonic, say_progress, say_outcome, began=began)
+    say_outcome(outcome)
     return 0
 
 

@@ -44,7 +44,7 @@ class Part:
 
 def part_of(columns: Columns, freed: Flags, lots: Whole) -> Part:
     """Return the freed placements with what the other awards leave to them."""
-    limits = _left(columns, np.where(freed, 0, lots))
+    limits = rounding.left_of(columns, np.where(freed, 0, lots))
     most = np.minimum(columns.max_lots, _most_lots(columns, limits))
     alive = freed & (most >= columns.min_lots)
     use = alive[columns.use_column]
@@ -65,25 +65,6 @@ def part_of(columns: Columns, freed: Flags, lots: Whole) -> Part:
         use_units=columns.use_units[use],
     )
     return Part(part, np.flatnonzero(alive))
-
-
-def _left(columns: Columns, lots: Whole) -> Limits:
-    """Return what awards leave of every limit."""
-    limits, cells = columns.limits, len(columns.limits.total_units)
-    units = columns.use_units * lots[columns.use_column]
-    held = np.where(columns.is_reserved[columns.use_column], units, 0)
-    return Limits(
-        reserved_units=limits.reserved_units - _sum(columns.use_cell, held, cells),
-        total_units=limits.total_units - _sum(columns.use_cell, units, cells),
-        credits=limits.credits - _sum(columns.team, columns.offer * lots, len(limits.credits)),
-    )
-
-
-def _sum(place: Whole, amount: Whole, count: int) -> Whole:
-    """Add whole amounts up per place, exactly."""
-    sums = np.zeros(count, np.int64)
-    np.add.at(sums, place, amount)
-    return sums
 
 
 def _most_lots(columns: Columns, limits: Limits) -> Whole:

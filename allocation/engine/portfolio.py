@@ -40,6 +40,8 @@ Reporter = Callable[[Progress], None]
 Keeper = Callable[[Outcome], None]
 LARGEST_PLAIN_LP = 20_000
 """Placements above which prices are searched for before the LP is solved, which may take long."""
+LP_SECONDS = 1e-4
+"""Seconds per placement without which the LP of a large round is not begun."""
 RELAXATION_SHARE = 0.5
 """The part of the time that the LP may use."""
 LARGEST_WHOLE = 2_500
@@ -56,18 +58,26 @@ CONSTRAINT_SHARE = 0.8
 LEAST_OPINION_SECONDS = 0.5
 """A second opinion on a proven outcome may take as long as the first, and at least this."""
 FINISH_RATIO = 0.06
-"""The part of the time limit that is kept for prices, reasons and the report."""
+FINISH_SECONDS = 1.5e-5
+"""What is kept for prices, reasons and the report: a part of the limit, seconds per placement."""
 
 
 def allocate(
-    problem: Problem, options: Options, clock: Clock, report: Reporter, keep: Keeper
+    problem: Problem,
+    options: Options,
+    clock: Clock,
+    report: Reporter,
+    keep: Keeper,
+    *,
+    began: float | None = None,
 ) -> Outcome:
     """Decide a round: awards, declines, prices, and what proves them.
 
+    The time limit counts from `began`, a reading of the clock; without it, from now.
     `report` is told after every stage; `keep` gets a first outcome as soon as there is one, so
     that something remains whatever happens to this process.
     """
-    run = _Run(problem, options, clock, report)
+    run = _Run(problem, options, clock, report, clock() if began is None else began)
     run.start()
     if not run.incumbent.is_proven:
         keep(assemble(run.result(), options, clock))
@@ -83,15 +93,11 @@ class _Run:
     options: Options
     clock: Clock
     report: Reporter
+    began: float
     seconds: dict[str, float] = field(default_factory=dict)
     clock_stopped: bool = False
     is_unique: bool = False
     tied_bids: frozenset[int] = frozenset()
-
-    def __post_init__(self) -> None:
-        self.began = self.clock()
-        limit = self.options.time_limit_seconds * (1 - FINISH_RATIO)
-        self.deadline = Deadline(self.clock, self.began + limit)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -110,6 +116,9 @@ class _Run:
         """Run the stages that lead to a first good outcome and a certified bound."""
         with self.stage("build"):
             self.columns = build_columns(self.problem)
+            limit = self.options.time_limit_seconds * (1 - FINISH_RATIO)
+            finish = FINISH_SECONDS * self.columns.count
+            self.deadline = Deadline(self.clock, self.began + max(0.5 * limit, limit - finish))
             self.model: Model = build(self.columns)
             self.variables: Variables = lay_out(self.model)
         with self.stage("baselines"):
@@ -143,11 +152,13 @@ class _Run:
 
     def relax(self) -> None:
         """Bound the value, and say what every unit is worth."""
-        duals = no_duals(self.columns)
-        if self.columns.count > LARGEST_PLAIN_LP:
+        duals, is_large = no_duals(self.columns), self.columns.count > LARGEST_PLAIN_LP
+        if is_large:
             duals = search_prices(self.model)
         deadline = self.deadline.share(RELAXATION_SHARE)
-        self.relaxed: Relaxation | None = solve_relaxation(self.model, deadline)
+        self.relaxed: Relaxation | None = None
+        if not is_large or deadline.seconds_left() > LP_SECONDS * self.columns.count:
+            self.relaxed = solve_relaxation(self.model, deadline)
         if self.relaxed:
             duals = self.relaxed.duals
         self.clock_stopped |= self.relaxed is None

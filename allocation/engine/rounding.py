@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from allocation.columns import Columns, Whole
+from allocation.columns import Columns, Limits, Whole
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,6 +21,25 @@ def value_of(columns: Columns, lots: Whole) -> int:
     return int((columns.value * lots).sum())
 
 
+def left_of(columns: Columns, lots: Whole) -> Limits:
+    """Return what awards leave of every limit; below zero where they take too much."""
+    limits, cells = columns.limits, len(columns.limits.total_units)
+    units = columns.use_units * lots[columns.use_column]
+    held = np.where(columns.is_reserved[columns.use_column], units, 0)
+    return Limits(
+        reserved_units=limits.reserved_units - _sum(columns.use_cell, held, cells),
+        total_units=limits.total_units - _sum(columns.use_cell, units, cells),
+        credits=limits.credits - _sum(columns.team, columns.offer * lots, len(limits.credits)),
+    )
+
+
+def _sum(place: Whole, amount: Whole, count: int) -> Whole:
+    """Add whole amounts up per place, exactly."""
+    sums = np.zeros(count, np.int64)
+    np.add.at(sums, place, amount)
+    return sums
+
+
 def is_feasible(columns: Columns, lots: Whole) -> bool:
     """Check an outcome against C1 to C5 in whole numbers."""
     chosen = lots > 0
@@ -28,9 +47,9 @@ def is_feasible(columns: Columns, lots: Whole) -> bool:
         return False
     if (lots < 0).any() or np.bincount(columns.bid[chosen], minlength=1).max() > 1:
         return False
-    left = _Left(columns)
-    left.take_all(lots)
-    return left.nothing_is_overdrawn()
+    left = left_of(columns, lots)
+    every = np.concatenate([left.reserved_units, left.total_units, left.credits])
+    return bool((every >= 0).all())
 
 
 def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> Whole:
@@ -38,9 +57,8 @@ def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> 
 
     `lots` is what is awarded already; it is kept, and its lots are raised where they can be.
     """
-    left = _Left(columns)
     served = np.zeros(columns.count, np.int64) if lots is None else lots.copy()
-    left.take_all(served)
+    left = _Left(columns, left_of(columns, served))
     taken = set(columns.bid[served > 0].tolist())
     bids, smallest = columns.bid.tolist(), columns.min_lots.tolist()
     for k in order:
@@ -58,11 +76,10 @@ def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> 
 class _Left:
     """What is left of units and credits while placements are served."""
 
-    def __init__(self, columns: Columns) -> None:
-        self.columns = columns
-        self.reserved: list[int] = columns.limits.reserved_units.tolist()
-        self.total: list[int] = columns.limits.total_units.tolist()
-        self.credits: list[int] = columns.limits.credits.tolist()
+    def __init__(self, columns: Columns, limits: Limits) -> None:
+        self.reserved: list[int] = limits.reserved_units.tolist()
+        self.total: list[int] = limits.total_units.tolist()
+        self.credits: list[int] = limits.credits.tolist()
         self.is_reserved: list[bool] = columns.is_reserved.tolist()
         self.team: list[int] = columns.team.tolist()
         self.offer: list[int] = columns.offer.tolist()
@@ -90,15 +107,6 @@ class _Left:
             self.total[cell] -= units
             if self.is_reserved[k]:
                 self.reserved[cell] -= units
-
-    def take_all(self, lots: Whole) -> None:
-        """Use up the units and credits of every award."""
-        for k in np.flatnonzero(lots).tolist():
-            self.take(k, int(lots[k]))
-
-    def nothing_is_overdrawn(self) -> bool:
-        """Say whether every pool, day and team still has at least nothing left."""
-        return min([0, *self.reserved, *self.total, *self.credits]) >= 0
 
 
 def price_guided_orders(fraction: Floats, gain: Floats, worth: Floats) -> list[list[int]]:
