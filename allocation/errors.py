@@ -6,12 +6,19 @@ person can act on and that names what it is about.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from allocation.outcome import Violation
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule that the judge found. `code` is stable; `sentence` names what it is about."""
+
+    code: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.sentence}"
 
 
 class AllocationError(Exception):

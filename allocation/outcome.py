@@ -171,14 +171,3 @@ class Outcome:
     prices: tuple[ListPrice, ...]
     certificate: Certificate
     report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One broken rule that the judge found. `code` is stable; `sentence` names what it is about."""
-
-    code: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.sentence}"

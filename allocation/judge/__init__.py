@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from allocation.errors import Violation
 from allocation.judge.case import Case, open_case
 from allocation.judge.certificate import check_certificate
 from allocation.judge.decisions import check_decisions
@@ -23,7 +24,7 @@ from allocation.judge.report import (
     check_search,
 )
 from allocation.judge.shape import check_shape
-from allocation.outcome import Outcome, Violation
+from allocation.outcome import Outcome
 from allocation.problem import Problem
 
 CHECKS: tuple[Callable[[Case], Iterator[Violation]], ...] = (

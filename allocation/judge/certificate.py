@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from allocation.errors import Violation
 from allocation.judge.case import Case
 from allocation.judge.decisions import check_order
 from allocation.judge.ground import Ask, Days, Ground, cost_per_lot, running_sums
-from allocation.outcome import PRICE_SCALE, Certificate, Violation
+from allocation.outcome import PRICE_SCALE, Certificate
 from allocation.problem import Tier
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from allocation.errors import Violation
 from allocation.judge.case import Case
-from allocation.outcome import Violation
 
 
 def check_decisions(case: Case) -> Iterator[Violation]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from allocation.errors import Violation
 from allocation.judge.case import Case, Holding
 from allocation.judge.ground import Days, Ground
-from allocation.outcome import Award, Violation
+from allocation.outcome import Award
 
 
 def check_awards(case: Case) -> Iterator[Violation]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from allocation.errors import Violation
 from allocation.judge.case import Case, Holding
 from allocation.judge.certificate import is_scale, prices_by_tier
 from allocation.judge.decisions import check_order
 from allocation.judge.ground import cost_per_lot
-from allocation.outcome import PRICE_SCALE, ListPrice, Pricing, Violation
+from allocation.outcome import PRICE_SCALE, ListPrice, Pricing
 from allocation.problem import PoolKey, Tier
 
 Place = tuple[PoolKey, int, Tier]

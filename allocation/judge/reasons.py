@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from allocation.errors import Violation
 from allocation.judge.case import Case
 from allocation.judge.ground import Ask, Room, cost_per_lot, most_lots
 from allocation.judge.shortages import Shortage, closest, lacks, shortage_of
-from allocation.outcome import PRICE_SCALE, Decline, Reason, Violation
+from allocation.outcome import PRICE_SCALE, Decline, Reason
 
 NEVER = (Reason.EXCEEDS_POOL, Reason.BELOW_RESERVE_PRICE, Reason.INSUFFICIENT_CREDITS)
 """The codes that need no outcome, in the order in which they are given."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from allocation import baselines
+from allocation.errors import Violation
 from allocation.judge.case import Case
 from allocation.judge.certificate import certified_bound, is_scale
-from allocation.outcome import Proof, Report, Status, StoppedBy, TieBreak, Violation
+from allocation.outcome import Proof, Report, Status, StoppedBy, TieBreak
 from allocation.wire import outcome_sha256, problem_sha256
 
 GAP_TOLERANCE = Fraction(1, 10**12)

@@ -10,16 +10,8 @@ import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from allocation.outcome import (
-    Outcome,
-    Pricing,
-    Proof,
-    Reason,
-    Status,
-    StoppedBy,
-    TieBreak,
-    Violation,
-)
+from allocation.errors import Violation
+from allocation.outcome import Outcome, Pricing, Proof, Reason, Status, StoppedBy, TieBreak
 from allocation.problem import Tier
 
 Kind = Callable[[object], bool]

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from allocation.errors import AllocationError, BrokenOutcome, InvalidProblem, NoOutcome
+from allocation.errors import AllocationError, BrokenOutcome, InvalidProblem, NoOutcome, Violation
 from allocation.files.findings import Finding, InvalidFolder
-from allocation.outcome import Violation
 from allocation.results import OccupiedFolder
 from broker.commands.exits import EXITS, exit_code, explain, lines_of
 from broker.errors import (
