@@ -8,30 +8,46 @@ rounds.py puts the bids into rounds.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from allocation.problem import Alternative, Item, PoolKey, TeamKey, Tier
-from broker.company.calendars import SATURDAY, SUNDAY, Sprint
-from broker.company.drafts import Draft, Supply, Use, demand_scales, draft_bids, open_starts
+from broker.company.calendars import SATURDAY, Sprint
+from broker.company.drafts import (
+    Draft,
+    Scales,
+    Sized,
+    Supply,
+    Use,
+    demand_scales,
+    draft_bids,
+    open_starts,
+)
 from broker.company.pools import POOLS
 from broker.company.teams import TEAMS, TeamPlan
 
 FEWEST_BIDS = 120
 MOST_BIDS = 130
-WORTH_SIGMA = 0.45
+WORTH_SIGMA = 0.6
 APPETITE_SIGMA = 0.12
+SEASON_SIGMA = 0.2
 SPOT_WORTH_PERCENT = 60
-FLEXIBLE_PERCENT = 25
+FLEXIBLE_PERCENT = 50
 SLACK_DAYS: Mapping[Tier, int] = {Tier.RESERVED: 2, Tier.SPOT: 4}
 
-SECOND_CHOICE_PERCENT = 20
+SECOND_CHOICE_PERCENT = 15
 SPOT_INSTEAD_PERCENT = 70
 OTHER_POOL_PERCENT = 85
 LATER_PERCENT = 88
 
 REHEARSAL_H100 = 104
 WEEKEND_HOURS = 12
+DRILL_NODES = 8
+DRILLS = (
+    ("claims-automation", "claims triage model"),
+    ("document-intelligence", "document router"),
+)
+"""Two teams of one theme whose bids are equal in all that decides, for room that only one has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +68,41 @@ class Market:
     draw: random.Random
 
 
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """What moves demand and prices from one sprint to the next. Shape: around 1 each."""
+
+    scales: Scales
+    seasons: Mapping[PoolKey, float]
+    appetites: Mapping[TeamKey, float]
+
+    def worth_credits(self, team_key: TeamKey, items: tuple[Item, ...]) -> float:
+        """Return what a lot is worth to a team of average need, in this sprint."""
+        cost = sum(_usual_cost_credits(item) * self.seasons[item.pool_key] for item in items)
+        return cost * self.appetites[team_key]
+
+
 def plan_bids(market: Market) -> tuple[PlannedBid, ...]:
     """Return the bids of a sprint's round, in the order in which they will be placed."""
     draw = market.draw
-    impossible = _impossible_bids(market.sprint)
-    count = draw.randint(FEWEST_BIDS, MOST_BIDS) - len(impossible)
+    set_pieces = _set_pieces(market.sprint)
+    count = draw.randint(FEWEST_BIDS, MOST_BIDS) - len(set_pieces)
     drafts = draft_bids(count, market.supply, draw)
-    scales = demand_scales(drafts, market.supply, draw)
-    appetites = {key: draw.lognormvariate(0, APPETITE_SIGMA) for key in TEAMS}
-    planned = [
-        *(_plan(market, d, scales, appetites[TeamKey(d.team.key)]) for d in drafts),
-        *impossible,
-    ]
+    mood = Mood(
+        scales=demand_scales(drafts, market.supply, draw),
+        seasons={key: draw.lognormvariate(0, SEASON_SIGMA) for key in POOLS},
+        appetites={key: draw.lognormvariate(0, APPETITE_SIGMA) for key in TEAMS},
+    )
+    planned = [*(_plan(market, mood, draft) for draft in drafts), *set_pieces]
     return tuple(draw.sample(planned, len(planned)))
 
 
-def _plan(
-    market: Market, draft: Draft, scales: Mapping[PoolKey, float], appetite: float
-) -> PlannedBid:
-    items = tuple(
-        Item(
-            part.use.pool_key,
-            part.use.offset_days,
-            part.use.days,
-            draft.units_per_lot(part, scales[part.use.pool_key]),
-        )
-        for part in draft.parts
-    )
-    first = _first_choice(market, draft, items, appetite)
-    units = items[0].units_per_lot * draft.max_lots
+def _plan(market: Market, mood: Mood, draft: Draft) -> PlannedBid:
+    sized = draft.sized(mood.scales)
+    items = tuple(_items(draft, sized))
+    worth = mood.worth_credits(TeamKey(draft.team.key), items)
+    first = _first_choice(market, draft, sized, items, worth)
+    units = items[0].units_per_lot * sized.max_lots
     return PlannedBid(
         team_key=TeamKey(draft.team.key),
         title=draft.work.title.format(subject=draft.subject, units=units),
@@ -88,28 +110,46 @@ def _plan(
     )
 
 
+def _items(draft: Draft, sized: Sized) -> Iterator[Item]:
+    """Ask for the same units on every run of days that follow each other."""
+    for part, units in zip(draft.parts, sized.units_per_lot, strict=True):
+        for run in part.use.runs:
+            yield Item(part.use.pool_key, run.start, len(run), units)
+
+
 def _first_choice(
-    market: Market, draft: Draft, items: tuple[Item, ...], appetite: float
+    market: Market, draft: Draft, sized: Sized, items: tuple[Item, ...], worth_credits: float
 ) -> Alternative:
     """Price what the draft wants most, in a window around its start."""
-    slack = SLACK_DAYS[draft.tier] if market.draw.randrange(100) < FLEXIBLE_PERCENT else 0
-    earliest = max(0, draft.start - market.draw.randint(0, slack))
-    last_start = len(market.sprint.days) - max(i.offset_days + i.days for i in items)
-    latest = min(last_start, draft.start + market.draw.randint(0, slack))
+    earliest, latest = _window(market, draft)
     tier_percent = SPOT_WORTH_PERCENT if draft.tier is Tier.SPOT else 100
-    worth = appetite * market.draw.lognormvariate(0, WORTH_SIGMA) * tier_percent / 100
-    offer = max(1, round(_usual_cost_credits(items) * worth))
+    ratio = market.draw.lognormvariate(0, WORTH_SIGMA) * tier_percent / 100
+    offer = max(1, round(worth_credits * ratio))
     return Alternative(
         number=1,
         tier=draft.tier,
         offer_credits_per_lot=offer,
         value_score_per_lot=value_score(draft.team, offer),
-        min_lots=draft.min_lots,
-        max_lots=draft.max_lots,
+        min_lots=sized.min_lots,
+        max_lots=sized.max_lots,
         earliest_start=market.sprint.days[earliest],
         latest_start=market.sprint.days[latest],
         items=items,
     )
+
+
+def _window(market: Market, draft: Draft) -> tuple[int, int]:
+    """Let some bids start a few days earlier or later, as far as their pools are open."""
+    if market.draw.randrange(100) >= FLEXIBLE_PERCENT:
+        return draft.start, draft.start
+    able = set(open_starts([part.use for part in draft.parts], draft.tier, market.supply))
+    slack = SLACK_DAYS[draft.tier]
+    earliest = latest = draft.start
+    while earliest - 1 in able and draft.start - earliest < slack:
+        earliest -= 1
+    while latest + 1 in able and latest - draft.start < slack:
+        latest += 1
+    return earliest, latest
 
 
 def _second_choice(market: Market, draft: Draft, first: Alternative) -> tuple[Alternative, ...]:
@@ -146,7 +186,7 @@ def _on_another_pool(draft: Draft, first: Alternative) -> tuple[Alternative, int
 
 def _later(market: Market, first: Alternative) -> tuple[Alternative, int] | None:
     """Move the window behind the first one, to the starts that are open there."""
-    uses = [Use(item.pool_key, item.offset_days, item.days) for item in first.items]
+    uses = [_use(item) for item in first.items]
     days = market.sprint.days
     starts = [
         days[n]
@@ -158,37 +198,42 @@ def _later(market: Market, first: Alternative) -> tuple[Alternative, int] | None
     return replace(first, earliest_start=starts[0], latest_start=starts[-1]), LATER_PERCENT
 
 
+def _use(item: Item) -> Use:
+    return Use(item.pool_key, tuple(range(item.offset_days, item.offset_days + item.days)))
+
+
 def value_score(team: TeamPlan, offer_credits: int) -> int:
     """Return the value score of an offer under the team's theme, rounded down, at least 1."""
     return max(1, offer_credits * team.multiplier_percent // 100)
 
 
-def _usual_cost_credits(items: tuple[Item, ...]) -> int:
-    return sum(
-        POOLS[item.pool_key].usual_price_credits * item.units_per_lot * item.days for item in items
-    )
+def _usual_cost_credits(item: Item) -> int:
+    return POOLS[item.pool_key].usual_price_credits * item.units_per_lot * item.days
 
 
-def _impossible_bids(sprint: Sprint) -> tuple[PlannedBid, ...]:
-    """Return what every market sees: more than there is, and people who are not there."""
+def _set_pieces(sprint: Sprint) -> tuple[PlannedBid, ...]:
+    """Return what every market sees: too much, nobody there, and two who want just the same."""
     rehearsal = Item(PoolKey("h100-training"), 0, 1, REHEARSAL_H100)
-    saturday = Item(PoolKey("annotation-team"), SATURDAY, SUNDAY - SATURDAY + 1, WEEKEND_HOURS)
+    saturday = Item(PoolKey("annotation-team"), SATURDAY, 2, WEEKEND_HOURS)
+    drill = Item(PoolKey("batch-cpu"), SATURDAY, 2, DRILL_NODES)
     return (
-        _impossible_bid(
+        _set_piece(
             sprint,
             "ml-platform",
             f"Rehearse a retrain of everything on {REHEARSAL_H100} H100",
             rehearsal,
         ),
-        _impossible_bid(
-            sprint, "document-intelligence", "Label the backlog over the weekend", saturday
+        _set_piece(sprint, "document-intelligence", "Label the backlog over the weekend", saturday),
+        *(
+            _set_piece(sprint, team_key, f"Weekend recovery drill of the {subject}", drill)
+            for team_key, subject in DRILLS
         ),
     )
 
 
-def _impossible_bid(sprint: Sprint, team_key: str, title: str, item: Item) -> PlannedBid:
+def _set_piece(sprint: Sprint, team_key: str, title: str, item: Item) -> PlannedBid:
     team = TEAMS[TeamKey(team_key)]
-    offer = _usual_cost_credits((item,))
+    offer = _usual_cost_credits(item)
     alternative = Alternative(
         number=1,
         tier=Tier.RESERVED,

@@ -20,8 +20,8 @@ SUNDAY = 6
 SPRINTS_BEGAN_ON = dt.date(2025, 12, 29)
 """A Monday on which a sprint began; every other sprint follows from it."""
 
-LEAVE_PERCENT = 22
-LONGEST_LEAVE_DAYS = 8
+LEAVE_PERCENT = 14
+LONGEST_LEAVE_DAYS = 5
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import groupby
 
 from allocation.problem import PoolKey, Tier
 from broker.company.calendars import SPRINT_DAYS, Units
@@ -19,34 +20,51 @@ from broker.company.pools import POOLS
 from broker.company.teams import TEAMS, TeamPlan
 from broker.company.works import BUNDLES, SINGLES, Need, Work
 
-BUNDLE_PERCENT = 28
-DEMAND_RATIO = (1.7, 1.98)
-LARGEST_SHARE_PERCENT = 90
-ALL_OR_NOTHING_PERCENT = 60
-SIZE_SIGMA = 0.45
-SCALING_STEPS = 40
+BUNDLE_PERCENT = 27
+DEMAND_RATIO = (1.7, 2.05)
+LARGEST_SHARE_PERCENT = 50
+TYPICAL_SHARE = 0.15
+SIZE_SIGMA = 0.4
+ALL_OR_NOTHING_PERCENT = 8
+WHOLE_PERCENT = 100
+MOST_LEAST_PERCENT = 10
+SPOT_SIZE = 0.6
+SPOT_DEMAND = 0.75
+LARGEST_SCALE = 8.0
+SCALING_STEPS = 30
 WEEK_DAYS = 7
-MONDAY_PERCENT = 75
+FEWEST_DAYS_OF_A_WEEK = 5
+FEWEST_DAYS_OF_TWO_WEEKS = 10
+WHOLE_WEEKS_PERCENT = 85
 
 Supply = Mapping[PoolKey, tuple[Units, ...]]
 """The units of every pool on every day of a sprint, first to last."""
+Scales = Mapping[PoolKey, float]
+"""What the demand for each pool is multiplied by, so that it reaches its target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One pool for so many days of a sprint, counted from the start of the bid."""
+    """One pool on some days of a bid. Units: `offsets` count from the start of the bid, rising."""
 
     pool_key: PoolKey
-    offset_days: int
-    days: int
+    offsets: tuple[int, ...]
 
-    def days_from(self, start: int) -> range:
+    @property
+    def days(self) -> int:
+        """Return on how many days this uses the pool."""
+        return len(self.offsets)
+
+    @property
+    def runs(self) -> tuple[range, ...]:
+        """Return the offsets in runs of days that follow each other without a gap."""
+        keyed = groupby(enumerate(self.offsets), lambda pair: pair[1] - pair[0])
+        runs = [[offset for _, offset in run] for _, run in keyed]
+        return tuple(range(run[0], run[-1] + 1) for run in runs)
+
+    def days_from(self, start: int) -> list[int]:
         """Return the sprint's days, counted from 0, that this uses from a start."""
-        return range(start + self.offset_days, start + self.offset_days + self.days)
-
-    def shortened(self) -> Use:
-        """Return the same with a day less, but never without any."""
-        return replace(self, days=max(1, self.days - 1))
+        return [start + offset for offset in self.offsets]
 
     def least_units(self, start: int, tier: Tier, supply: Supply) -> int:
         """Return the units that a tier could have on each of the days, in an empty round."""
@@ -59,16 +77,20 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A use with its size. Units: `share` is the size beside others who ask for the same pool."""
+    """A use with its size. Units: `units` a day before the demand is scaled, `most_units` after."""
 
     use: Use
-    share: float
+    units: float
     most_units: int
 
+    def scaled_units(self, scales: Scales) -> int:
+        """Return the units a day at a scale of the pool's demand, never more than the most."""
+        return min(round(self.units * scales[self.use.pool_key]), self.most_units)
+
     @property
-    def most_unit_days(self) -> int:
-        """Return the units times days that this may ask for at most."""
-        return self.most_units * self.use.days
+    def unit_days(self) -> float:
+        """Return the units times days that this asks for before the demand is scaled."""
+        return self.units * self.use.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +102,31 @@ class Draft:
     subject: str
     tier: Tier
     start: int
+    parts: tuple[Part, ...]
+    least_lots_percent: int
+    """The smallest award in hundredths of what is asked for."""
+
+    def sized(self, scales: Scales) -> Sized:
+        """Return the lots and the whole steps of units that a lot takes of every part."""
+        units = [part.scaled_units(scales) for part in self.parts]
+        steps = [POOLS[part.use.pool_key].step_units for part in self.parts]
+        most = 1
+        if self.least_lots_percent < WHOLE_PERCENT:
+            most = max(1, min(u // step for u, step in zip(units, steps, strict=True)))
+        least = max(1, most * self.least_lots_percent // 100)
+        per_lot = tuple(
+            max(1, round(u / most / step)) * step for u, step in zip(units, steps, strict=True)
+        )
+        return Sized(least, most, per_lot)
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """The lots of a draft, and what a lot takes of each part on a day."""
+
     min_lots: int
     max_lots: int
-    parts: tuple[Part, ...]
-
-    def units_per_lot(self, part: Part, scale: float) -> int:
-        """Return the whole steps of units that a lot takes at a scale of the pool's demand."""
-        step = POOLS[part.use.pool_key].step_units
-        wanted = round(part.share * scale / part.use.days / self.max_lots / step)
-        return max(1, min(wanted, part.most_units // self.max_lots // step)) * step
+    units_per_lot: tuple[int, ...]
 
 
 def draft_bids(count: int, supply: Supply, draw: random.Random) -> tuple[Draft, ...]:
@@ -103,15 +141,12 @@ def draft_bids(count: int, supply: Supply, draw: random.Random) -> tuple[Draft, 
     return tuple(drafts)
 
 
-def demand_scales(
-    drafts: Sequence[Draft], supply: Supply, draw: random.Random
-) -> Mapping[PoolKey, float]:
+def demand_scales(drafts: Sequence[Draft], supply: Supply, draw: random.Random) -> Scales:
     """Return the scale at which each pool is asked for its target times its supply."""
     found: dict[PoolKey, float] = {}
     for pool_key in sorted(supply):
         target = draw.uniform(*DEMAND_RATIO) * total_units(supply[pool_key])
-        parts = [(d, p) for d in drafts for p in d.parts if p.use.pool_key == pool_key]
-        found[pool_key] = _scale(parts, target)
+        found[pool_key] = _scale(pool_key, drafts, target)
     return found
 
 
@@ -127,20 +162,18 @@ def available(units: Units, tier: Tier) -> int:
 
 def open_starts(uses: Sequence[Use], tier: Tier, supply: Supply) -> list[int]:
     """Return the starts at which every use is open and ends inside the sprint."""
-    span = max(use.offset_days + use.days for use in uses)
+    span = max(use.offsets[-1] for use in uses) + 1
     starts = range(SPRINT_DAYS - span + 1)
     return [s for s in starts if all(use.is_open(s, tier, supply) for use in uses)]
 
 
-def _scale(parts: Sequence[tuple[Draft, Part]], target: float) -> float:
-    """Halve the interval until the parts ask for the target, or for all that they may."""
-    low, high = 0.0, 4 * target
+def _scale(pool_key: PoolKey, drafts: Sequence[Draft], target: float) -> float:
+    """Halve the interval until the drafts ask for the target, or for all that they may."""
+    parts = [p for draft in drafts for p in draft.parts if p.use.pool_key == pool_key]
+    low, high = 0.0, LARGEST_SCALE
     for _ in range(SCALING_STEPS):
         middle = (low + high) / 2
-        asked = sum(
-            draft.units_per_lot(part, middle) * draft.max_lots * part.use.days
-            for draft, part in parts
-        )
+        asked = sum(part.scaled_units({pool_key: middle}) * part.use.days for part in parts)
         low, high = (middle, high) if asked < target else (low, middle)
     return high
 
@@ -154,30 +187,40 @@ def _bundles(count: int, draw: random.Random) -> Iterator[Work]:
 
 
 def _least_wanted(drafts: Sequence[Draft], supply: Supply) -> PoolKey:
-    """Return the pool that may be asked for least, beside what it has."""
+    """Return the pool that is asked for least, beside what it has."""
     asked: Counter[PoolKey] = Counter()
     for draft in drafts:
         for part in draft.parts:
-            asked[part.use.pool_key] += part.most_unit_days
+            asked[part.use.pool_key] += round(part.unit_days)
     return min(sorted(supply), key=lambda key: asked[key] / max(1, total_units(supply[key])))
 
 
 def _draft(work: Work, drafts: Sequence[Draft], supply: Supply, draw: random.Random) -> Draft:
     team, subject = _who(work, drafts, draw)
-    tier = Tier.SPOT if draw.randrange(100) < work.spot_percent else Tier.RESERVED
-    start, uses = _when(work.needs, tier, supply, draw)
-    max_lots = _most_lots(work, start, uses, tier, supply, draw)
+    tier = _tier(work, drafts, supply, draw)
+    start, uses = _when(work.needs, _Crowd(drafts, tier, supply), draw)
+    share = TYPICAL_SHARE * draw.lognormvariate(0, SIZE_SIGMA)
+    parts = tuple(_part(use, share, start, tier, supply) for use in uses)
     is_whole = draw.randrange(100) < ALL_OR_NOTHING_PERCENT
-    return Draft(
-        work=work,
-        team=team,
-        subject=subject,
-        tier=tier,
-        start=start,
-        min_lots=max_lots if is_whole else draw.randint(1, -(-max_lots // 2)),
-        max_lots=max_lots,
-        parts=tuple(_part(use, use.least_units(start, tier, supply), draw) for use in uses),
-    )
+    least = WHOLE_PERCENT if is_whole else draw.randint(0, MOST_LEAST_PERCENT)
+    return Draft(work, team, subject, tier, start, parts, least)
+
+
+def _tier(work: Work, drafts: Sequence[Draft], supply: Supply, draw: random.Random) -> Tier:
+    """Ask for spot where the work can, and where it is asked for least beside reserved units."""
+    pool_key = PoolKey(work.needs[0].pool_key)
+    total = total_units(supply[pool_key])
+    spot = sum(units.spot for units in supply[pool_key])
+    asked = {tier: _asked(pool_key, tier, drafts) + TYPICAL_SHARE * total / 2 for tier in Tier}
+    is_free = asked[Tier.SPOT] * total < sum(asked.values()) * spot * SPOT_DEMAND
+    can = draw.randrange(100) < work.spot_percent
+    return Tier.SPOT if can and is_free else Tier.RESERVED
+
+
+def _asked(pool_key: PoolKey, tier: Tier, drafts: Sequence[Draft]) -> float:
+    """Return the units times days of a pool that the drafts ask for in a tier."""
+    parts = [part for draft in drafts if draft.tier is tier for part in draft.parts]
+    return sum(part.unit_days for part in parts if part.use.pool_key == pool_key)
 
 
 def _who(work: Work, drafts: Sequence[Draft], draw: random.Random) -> tuple[TeamPlan, str]:
@@ -191,44 +234,83 @@ def _who(work: Work, drafts: Sequence[Draft], draw: random.Random) -> tuple[Team
 
 
 def _appetite_left(team: TeamPlan, drafts: Sequence[Draft]) -> float:
-    """Weigh a team by its credits, and less the more of them its drafts would already take."""
+    """Weigh a team by what it wants, and less the more its drafts already ask for."""
     parts = [part for draft in drafts if draft.team is team for part in draft.parts]
-    asked = sum(POOLS[p.use.pool_key].usual_price_credits * p.most_unit_days for p in parts)
-    return team.credits / (1 + asked / team.credits) ** 2
+    asked = sum(POOLS[p.use.pool_key].usual_price_credits * p.unit_days for p in parts)
+    return team.appetite_credits / (1 + asked / team.appetite_credits) ** 2
 
 
-def _when(
-    needs: Sequence[Need], tier: Tier, supply: Supply, draw: random.Random
-) -> tuple[int, tuple[Use, ...]]:
-    """Choose days and a start at which every use is open, with fewer days if there is none.
+class _Crowd:
+    """How much the drafts so far ask of every day of a tier, so that the next can go elsewhere."""
 
-    Most work starts with a week where it can.
-    """
-    uses = tuple(Use(PoolKey(n.pool_key), n.offset_days, draw.randint(*n.days)) for n in needs)
-    starts = open_starts(uses, tier, supply)
-    while not starts and any(use.days > 1 for use in uses):
-        uses = tuple(use.shortened() for use in uses)
-        starts = open_starts(uses, tier, supply)
-    mondays = [start for start in starts if start % WEEK_DAYS == 0]
-    wanted = mondays if draw.randrange(100) < MONDAY_PERCENT else starts
-    return draw.choice(wanted or starts or [0]), uses
+    def __init__(self, drafts: Sequence[Draft], tier: Tier, supply: Supply) -> None:
+        self.tier = tier
+        self.supply = supply
+        self.asked: Counter[tuple[PoolKey, int]] = Counter()
+        for draft in drafts:
+            if draft.tier is tier:
+                self._count(draft)
 
+    def _count(self, draft: Draft) -> None:
+        for part in draft.parts:
+            for day in part.use.days_from(draft.start):
+                self.asked[part.use.pool_key, day] += round(part.units * 100)
 
-def _most_lots(
-    work: Work,
-    start: int,
-    uses: Sequence[Use],
-    tier: Tier,
-    supply: Supply,
-    draw: random.Random,
-) -> int:
-    room = min(
-        use.least_units(start, tier, supply) // POOLS[use.pool_key].step_units for use in uses
-    )
-    most = work.lots[1]
-    return max(1, min(draw.randint(-(-most // 2), most), room))
+    def density(self, start: int, uses: Sequence[Use]) -> float:
+        """Return what is asked on the days of some uses, beside what the tier has there."""
+        places = [(use.pool_key, day) for use in uses for day in use.days_from(start)]
+        return sum(self._density_at(*place) for place in places) / len(places)
+
+    def _density_at(self, pool_key: PoolKey, day: int) -> float:
+        units = self.supply[pool_key][day]
+        own = units.spot if self.tier is Tier.SPOT else units.reserved
+        return self.asked[pool_key, day] / 100 / max(1, own)
 
 
-def _part(use: Use, least_units: int, draw: random.Random) -> Part:
-    most_units = least_units * LARGEST_SHARE_PERCENT // 100
-    return Part(use, draw.lognormvariate(0, SIZE_SIGMA), most_units)
+def _when(needs: Sequence[Need], crowd: _Crowd, draw: random.Random) -> tuple[int, tuple[Use, ...]]:
+    """Choose a start where fewest others want to be, and use the days that are open from there."""
+    spans = _spans(needs, draw)
+    most = max(need.offset_days + days for need, days in zip(needs, spans, strict=True))
+    in_weeks = most % WEEK_DAYS == 0
+    able = []
+    for start in range(0, SPRINT_DAYS - most + 1, WEEK_DAYS if in_weeks else 1):
+        uses = tuple(
+            _open_use(need, days, start, crowd) for need, days in zip(needs, spans, strict=True)
+        )
+        able.append((crowd.density(start, uses), start, uses))
+    _, start, uses = min(able, key=lambda found: found[:2])
+    return start, uses
+
+
+def _spans(needs: Sequence[Need], draw: random.Random) -> list[int]:
+    """Draw how long each pool is needed; most work that takes a week or more ends with one."""
+    spans = [draw.randint(*need.days) for need in needs]
+    if draw.randrange(100) >= WHOLE_WEEKS_PERCENT or max(spans) < FEWEST_DAYS_OF_A_WEEK:
+        return spans
+    weeks = 1 if max(spans) < FEWEST_DAYS_OF_TWO_WEEKS else 2
+    return [
+        days
+        if days < FEWEST_DAYS_OF_A_WEEK
+        else (1 if days < FEWEST_DAYS_OF_TWO_WEEKS else weeks) * WEEK_DAYS - need.offset_days
+        for need, days in zip(needs, spans, strict=True)
+    ]
+
+
+def _open_use(need: Need, days: int, start: int, crowd: _Crowd) -> Use:
+    """Use a pool on the days of a span on which it is open, or on the first if there is none."""
+    key = PoolKey(need.pool_key)
+    offsets = range(need.offset_days, need.offset_days + days)
+    able = [n for n in offsets if Use(key, (n,)).is_open(start, crowd.tier, crowd.supply)]
+    return Use(key, tuple(able) or (need.offset_days,))
+
+
+def _part(use: Use, share: float, start: int, tier: Tier, supply: Supply) -> Part:
+    """Size a use beside the pool's usual day; spot bids are smaller."""
+    units = share * _usual_units(supply[use.pool_key]) * (SPOT_SIZE if tier is Tier.SPOT else 1)
+    most_units = use.least_units(start, tier, supply) * LARGEST_SHARE_PERCENT // 100
+    return Part(use, units, most_units)
+
+
+def _usual_units(days: Sequence[Units]) -> float:
+    """Return the mean units of the days on which a pool is open."""
+    return total_units(days) / max(1, sum(units.total > 0 for units in days))

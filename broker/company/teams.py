@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from allocation.problem import TeamKey
 
-CREDITS_PER_SHARE = 1_000
+CREDITS_PER_SHARE = 1_500
 
 
 class Role(StrEnum):
@@ -62,11 +62,17 @@ class TeamPlan:
     areas: frozenset[Area]
     shares: int
     subjects: tuple[str, ...]
+    appetite_percent: int = 100
 
     @property
     def credits(self) -> int:
         """Return the credits that arrive for each sprint."""
         return self.shares * CREDITS_PER_SHARE
+
+    @property
+    def appetite_credits(self) -> int:
+        """Return what the team would spend if it could; some want far more than they have."""
+        return self.credits * self.appetite_percent // 100
 
     @property
     def multiplier_percent(self) -> int:
@@ -81,7 +87,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS}),
-        9,
+        18,
         (
             "claims triage model",
             "auto-adjudication model",
@@ -95,7 +101,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS, Area.MEMBERS}),
-        7,
+        14,
         (
             "invoice reader",
             "handwriting model",
@@ -109,7 +115,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS, Area.PHARMACY}),
-        7,
+        14,
         ("fraud ring graph", "upcoding detector", "billing anomaly model"),
     ),
     TeamPlan(
@@ -118,8 +124,9 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS}),
-        5,
+        1,
         ("overpayment model", "contract terms reader", "coordination of benefits model"),
+        appetite_percent=600,
     ),
     TeamPlan(
         "clinical-language",
@@ -127,7 +134,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.SAFER_CARE,
         frozenset({Area.CLINICAL}),
-        9,
+        18,
         (
             "discharge summary model",
             "clinical concept tagger",
@@ -141,7 +148,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.SAFER_CARE,
         frozenset({Area.CLINICAL, Area.MEMBERS}),
-        6,
+        12,
         ("readmission model", "next best care model", "nurse outreach ranking"),
     ),
     TeamPlan(
@@ -150,7 +157,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SAFER_CARE,
         frozenset({Area.CLINICAL, Area.CLAIMS}),
-        6,
+        12,
         ("diabetes risk model", "maternity risk model", "vaccination uptake model"),
     ),
     TeamPlan(
@@ -159,7 +166,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SAFER_CARE,
         frozenset({Area.PHARMACY, Area.CLINICAL}),
-        6,
+        12,
         ("drug interaction model", "adherence model", "formulary simulator"),
     ),
     TeamPlan(
@@ -168,7 +175,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS}),
-        7,
+        14,
         ("call summary model", "intent classifier", "call assist model", "speech model"),
     ),
     TeamPlan(
@@ -177,7 +184,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS}),
-        5,
+        10,
         ("benefits assistant", "symptom guide", "message ranking model"),
     ),
     TeamPlan(
@@ -186,8 +193,9 @@ _ROWS = (
         Role.PRODUCT,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS}),
-        5,
+        1,
         ("doctor search ranking", "embedding model", "plan recommender"),
+        appetite_percent=600,
     ),
     TeamPlan(
         "provider-network",
@@ -195,8 +203,9 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS, Area.CLAIMS}),
-        4,
+        1,
         ("network adequacy model", "provider quality score", "directory matcher"),
+        appetite_percent=600,
     ),
     TeamPlan(
         "actuarial",
@@ -204,7 +213,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.CLAIMS, Area.PHARMACY}),
-        6,
+        12,
         ("cost trend model", "premium simulator", "reserve model"),
     ),
     TeamPlan(
@@ -213,7 +222,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.CLAIMS, Area.CLINICAL}),
-        5,
+        10,
         ("risk score model", "chart review ranking", "coding gap model"),
     ),
     TeamPlan(
@@ -222,7 +231,7 @@ _ROWS = (
         Role.PLATFORM,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.PLATFORM, Area.MEMBERS}),
-        6,
+        12,
         ("feature store backfill", "model gateway", "evaluation harness"),
     ),
     TeamPlan(
@@ -231,7 +240,7 @@ _ROWS = (
         Role.ASSURANCE,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.PLATFORM, Area.CLAIMS, Area.CLINICAL}),
-        5,
+        10,
         ("fairness audit suite", "drift monitor", "explanation service"),
     ),
 )

@@ -32,6 +32,7 @@ from broker.tables import (
     BidRow,
     DeclineRow,
     InstallationRow,
+    ItemRow,
     PoolRow,
     RoundRow,
     RunRow,
@@ -116,6 +117,24 @@ def test_every_bid_of_a_published_round_is_decided_once(session: Session) -> Non
         declines = count(session, DeclineRow, col(DeclineRow.run_id) == run.id)
         assert awards > 20
         assert awards + declines == bids >= 120
+
+
+def test_every_published_round_shows_a_busy_company(session: Session) -> None:
+    for row in rounds(session)[:4]:
+        run = published_run(session, row)
+        assert run is not None
+        problem = problem_of(session, row)
+        offered = sum(day.reserved_units + day.spot_units for day in problem.capacity)
+        awarded = session.scalar(
+            select(func.sum(ItemRow.units_per_lot * AwardRow.lots * ItemRow.days))
+            .select_from(AwardRow)
+            .join(ItemRow, col(ItemRow.bid_id) == AwardRow.bid_id)
+            .where(col(AwardRow.run_id) == run.id, col(ItemRow.number) == AwardRow.alternative)
+        )
+        assert awarded is not None
+        assert 3 * offered <= 4 * awarded <= 4 * offered
+        awards = count(session, AwardRow, col(AwardRow.run_id) == run.id)
+        assert 0.45 <= awards / len(problem.bids) <= 0.75
 
 
 def test_the_next_round_has_bids_and_nothing_that_reveals_them(session: Session) -> None:
