@@ -36,8 +36,8 @@ from broker.tables import InstallationRow
 DEMO_DATABASE_URL = "sqlite:///demo.sqlite3"
 """Where the demo is kept when the environment names no other place."""
 
-SEED = 1
-OPTIONS = Options(time_limit_seconds=1.5)
+SEED = 4
+OPTIONS = Options(time_limit_seconds=1.7)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
 
 PLATFORM_ADMIN = Actor("platform-admin")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from allocation.problem import Alternative, Item, PoolKey, TeamKey, Tier
 from broker.company.calendars import SATURDAY, Sprint
 from broker.company.drafts import (
+    WEEK_DAYS,
     Draft,
     Scales,
     Sized,
@@ -42,6 +43,9 @@ LATER_PERCENT = 88
 
 REHEARSAL_H100 = 104
 WEEKEND_HOURS = 12
+GUILD = TeamKey("data-science-guild")
+GUILD_ITEM = Item(PoolKey("batch-cpu"), WEEK_DAYS + SATURDAY, 2, 2)
+"""What is free at a weekend, when there are fewer claims; the guild can pay for it twice."""
 DRILL_NODES = 8
 DRILLS = (
     ("claims-automation", "claims triage model"),
@@ -212,7 +216,7 @@ def _usual_cost_credits(item: Item) -> int:
 
 
 def _set_pieces(sprint: Sprint) -> tuple[PlannedBid, ...]:
-    """Return what every market sees: too much, nobody there, and two who want just the same."""
+    """Return what every market sees: too much, nobody there, twins, an empty purse."""
     rehearsal = Item(PoolKey("h100-training"), 0, 1, REHEARSAL_H100)
     saturday = Item(PoolKey("annotation-team"), SATURDAY, 2, WEEKEND_HOURS)
     drill = Item(PoolKey("batch-cpu"), SATURDAY, 2, DRILL_NODES)
@@ -227,6 +231,10 @@ def _set_pieces(sprint: Sprint) -> tuple[PlannedBid, ...]:
         *(
             _set_piece(sprint, team_key, f"Weekend recovery drill of the {subject}", drill)
             for team_key, subject in DRILLS
+        ),
+        *(
+            _set_piece(sprint, GUILD, f"Weekend experiments with the {subject}", GUILD_ITEM)
+            for subject in TEAMS[GUILD].subjects
         ),
     )
 

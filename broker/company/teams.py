@@ -1,6 +1,6 @@
 """The teams of Larkfield Health and what they work on. Every name in here is invented.
 
-A team has a role, a theme of the quarter that it serves, a share of the credits and the models it
+A team has a role, a theme of the quarter that it serves, the credits of a sprint and the models it
 works on. What it may ask for follows from its areas; see works.py.
 """
 
@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from allocation.problem import TeamKey
 
-CREDITS_PER_SHARE = 1_500
+GUILD_CREDITS = 40
+"""What people get who meet after hours: too little for all that they would try."""
 
 
 class Role(StrEnum):
@@ -53,21 +54,19 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TeamPlan:
-    """A team with everything that does not change from sprint to sprint."""
+    """A team with everything that does not change from sprint to sprint.
+
+    Units: `credits` arrive for each sprint; `appetite_percent` of them is what the team asks for.
+    """
 
     key: str
     name: str
     role: Role
     theme: Theme
     areas: frozenset[Area]
-    shares: int
+    credits: int
     subjects: tuple[str, ...]
     appetite_percent: int = 100
-
-    @property
-    def credits(self) -> int:
-        """Return the credits that arrive for each sprint."""
-        return self.shares * CREDITS_PER_SHARE
 
     @property
     def appetite_credits(self) -> int:
@@ -87,7 +86,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS}),
-        18,
+        27_000,
         (
             "claims triage model",
             "auto-adjudication model",
@@ -101,7 +100,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS, Area.MEMBERS}),
-        14,
+        21_000,
         (
             "invoice reader",
             "handwriting model",
@@ -115,7 +114,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS, Area.PHARMACY}),
-        14,
+        21_000,
         ("fraud ring graph", "upcoding detector", "billing anomaly model"),
     ),
     TeamPlan(
@@ -124,7 +123,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.CLAIMS_IN_A_DAY,
         frozenset({Area.CLAIMS}),
-        1,
+        1_500,
         ("overpayment model", "contract terms reader", "coordination of benefits model"),
         appetite_percent=600,
     ),
@@ -134,7 +133,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.SAFER_CARE,
         frozenset({Area.CLINICAL}),
-        18,
+        27_000,
         (
             "discharge summary model",
             "clinical concept tagger",
@@ -148,7 +147,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.SAFER_CARE,
         frozenset({Area.CLINICAL, Area.MEMBERS}),
-        12,
+        18_000,
         ("readmission model", "next best care model", "nurse outreach ranking"),
     ),
     TeamPlan(
@@ -157,7 +156,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SAFER_CARE,
         frozenset({Area.CLINICAL, Area.CLAIMS}),
-        12,
+        18_000,
         ("diabetes risk model", "maternity risk model", "vaccination uptake model"),
     ),
     TeamPlan(
@@ -166,7 +165,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SAFER_CARE,
         frozenset({Area.PHARMACY, Area.CLINICAL}),
-        12,
+        18_000,
         ("drug interaction model", "adherence model", "formulary simulator"),
     ),
     TeamPlan(
@@ -175,7 +174,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS}),
-        14,
+        21_000,
         ("call summary model", "intent classifier", "call assist model", "speech model"),
     ),
     TeamPlan(
@@ -184,7 +183,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS}),
-        10,
+        15_000,
         ("benefits assistant", "symptom guide", "message ranking model"),
     ),
     TeamPlan(
@@ -193,7 +192,7 @@ _ROWS = (
         Role.PRODUCT,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS}),
-        1,
+        1_500,
         ("doctor search ranking", "embedding model", "plan recommender"),
         appetite_percent=600,
     ),
@@ -203,7 +202,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.EASY_TO_REACH,
         frozenset({Area.MEMBERS, Area.CLAIMS}),
-        1,
+        1_500,
         ("network adequacy model", "provider quality score", "directory matcher"),
         appetite_percent=600,
     ),
@@ -213,7 +212,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.CLAIMS, Area.PHARMACY}),
-        12,
+        18_000,
         ("cost trend model", "premium simulator", "reserve model"),
     ),
     TeamPlan(
@@ -222,7 +221,7 @@ _ROWS = (
         Role.ANALYTICS,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.CLAIMS, Area.CLINICAL}),
-        10,
+        15_000,
         ("risk score model", "chart review ranking", "coding gap model"),
     ),
     TeamPlan(
@@ -231,7 +230,7 @@ _ROWS = (
         Role.PLATFORM,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.PLATFORM, Area.MEMBERS}),
-        12,
+        18_000,
         ("feature store backfill", "model gateway", "evaluation harness"),
     ),
     TeamPlan(
@@ -240,8 +239,21 @@ _ROWS = (
         Role.ASSURANCE,
         Theme.SOUND_FOUNDATIONS,
         frozenset({Area.PLATFORM, Area.CLAIMS, Area.CLINICAL}),
-        10,
+        15_000,
         ("fairness audit suite", "drift monitor", "explanation service"),
+    ),
+    TeamPlan(
+        "data-science-guild",
+        "Data Science Guild",
+        Role.PLATFORM,
+        Theme.SOUND_FOUNDATIONS,
+        frozenset(),
+        GUILD_CREDITS,
+        (
+            "image captioner",
+            "chess opening model",
+            "rain forecaster",
+        ),
     ),
 )
 

@@ -1,6 +1,6 @@
 """What the teams of the fictional company ask for: kinds of work, each with the pools it needs.
 
-A work is a pattern: title, pools, days, how it may shrink. bids.py turns it into a bid of a team
+A work is a pattern: title, pools, days. bids.py turns it into a bid of a team
 with quantities, a start window and offers. Nothing here knows a round or chance.
 """
 
