@@ -1,0 +1,115 @@
+"""`python -m bench`: measure what has not been measured yet, and write docs/BENCHMARKS.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.findings import gap_of
+from bench.machine import describe_machine
+from bench.processes import measure
+from bench.records import HOME, Record, Records, code_of
+from bench.report import Chapter, read_chapter, write_report
+from bench.suites import Suite, all_suites, tasks_of
+from bench.tables import percent, seconds, text, whole
+from bench.tasks import SIDES, Task
+
+STORE = HOME / "var" / "bench" / "measurements.jsonl"
+DOCUMENT = HOME / "docs" / "BENCHMARKS.md"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the suites that are asked for."""
+    parser = _parser()
+    asked = parser.parse_args(words)
+    suites = tuple(_suites(asked.suite, asked.seconds))
+    tasks = [t for s in suites if asked.suite in (s.name, "all") for t in tasks_of(s, asked.only)]
+    if not tasks:
+        parser.error("no side and no round of this suite has such a name; nothing to measure")
+    records = Records(asked.store)
+    left = [task for task in tasks if asked.fresh or not records.has_current(task)]
+    is_complete = _measure_all(left, records, asked.minutes)
+    _write(asked.document, [read_chapter(suite, records) for suite in suites])
+    return 0 if is_complete else 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = [suite.name for suite in all_suites()]
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    add = parser.add_argument
+    add("--suite", choices=[*names, "all"], default="all", help="which rounds (default: all)")
+    add("--seconds", type=float, metavar="N", help="time limit instead of the suite's own")
+    add(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"measure only a side ({', '.join(SIDES)}) or rounds whose name begins so; repeatable",
+    )
+    add("--minutes", type=float, metavar="N", help="begin nothing after so many minutes; exit 3")
+    add("--fresh", action="store_true", help="measure again what has been measured")
+    add("--store", type=Path, default=STORE, help="file of records")
+    add("--document", type=Path, default=DOCUMENT, help="file to write")
+    return parser
+
+
+def _suites(name: str, limit_seconds: float | None) -> Iterator[Suite]:
+    """List all suites, those that are asked for with the limit that is asked for."""
+    for suite in all_suites():
+        is_asked = name in (suite.name, "all")
+        yield replace(suite, asked_seconds=limit_seconds) if is_asked else suite
+
+
+def _measure_all(tasks: Sequence[Task], records: Records, minutes: float | None) -> bool:
+    """Measure one task after the other; say whether all were begun before the time was over."""
+    ends = time.monotonic() + 60 * minutes if minutes else float("inf")
+    for number, task in enumerate(tasks, 1):
+        if time.monotonic() >= ends:
+            print(f"{len(tasks) - number + 1} measurements are left for the next time.")
+            return False
+        _say(f"{number:>4}/{len(tasks)}  {task.source.name:<24} {task.side:<15}", end="")
+        record = _measured(task)
+        records.add(record)
+        _say(_result(record))
+    return True
+
+
+def _measured(task: Task) -> Record:
+    code, began = code_of(task.side), dt.datetime.now(dt.UTC)
+    return Record(
+        round_name=task.source.name,
+        side=task.side,
+        limit_seconds=task.limit_seconds,
+        code=code,
+        measured_at=began.isoformat(timespec="seconds"),
+        machine=describe_machine(),
+        facts=measure(task),
+    )
+
+
+def _result(record: Record) -> str:
+    facts = record.facts
+    bound = facts.get("bound", facts.get("relaxed_value"))
+    return (
+        f"value {whole(facts.get('value')):>14}  bound {whole(bound):>14}  "
+        f"gap {percent(gap_of(facts)):>9}  {seconds(facts.get('seconds')):>8} s  "
+        f"{whole(facts.get('peak_mb')):>6} MB  {text(facts.get('status'))}"
+    )
+
+
+def _say(words: str, end: str = "\n") -> None:
+    print(words, end=end, flush=True)
+
+
+def _write(document: Path, chapters: Sequence[Chapter]) -> None:
+    document.write_text(write_report(chapters), encoding="utf-8")
+    _say(f"Wrote {document.name}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
