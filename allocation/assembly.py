@@ -7,15 +7,18 @@ is put together in one way.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 
 from allocation import baselines, prices, reasons, wire
 from allocation.baselines import Placed
-from allocation.certificate import Bound, certify, no_duals
+from allocation.certificate import Bound, certify
 from allocation.columns import Columns, Whole, build_columns
 from allocation.engine import rounding
+from allocation.engine.price_search import search_prices
+from allocation.model import build
 from allocation.options import Options
 from allocation.outcome import (
     Award,
@@ -37,8 +40,9 @@ Clock = Callable[[], float]
 class Result:
     """What a search knows in the end.
 
-    Units: `bound` and `claims` (what each solver claims as a bound) are whole value points,
-    `seconds` per stage; `began` is a reading of the clock. `tied_bids` index the problem's bids.
+    Units: `bound` is whole value points, `seconds` per stage; `began` is a reading of the clock.
+    `provers` are the solvers that claim that nothing is worth more; `tied_bids` index the
+    problem's bids.
     """
 
     columns: Columns
@@ -49,7 +53,7 @@ class Result:
     began: float
     seconds: Mapping[str, float]
     solver: Mapping[str, object]
-    claims: Mapping[str, int] = field(default_factory=dict)
+    provers: tuple[str, ...] = ()
     stopped_by_clock: bool = True
     is_unique: bool = False
     tied_bids: frozenset[int] = frozenset()
@@ -127,14 +131,27 @@ def _proof(result: Result) -> Proof:
         return Proof.NONE
     if result.value == result.certified.value:
         return Proof.CERTIFIED
-    agreeing = [solver for solver, claim in result.claims.items() if claim <= result.value]
-    return Proof.TWO_SOLVERS if len(agreeing) > 1 else Proof.ONE_SOLVER
+    return Proof.TWO_SOLVERS if len(result.provers) > 1 else Proof.ONE_SOLVER
 
 
 def _stopped_by(result: Result) -> StoppedBy:
-    if result.is_proven:
+    if result.is_proven and (result.is_unique or not result.stopped_by_clock):
         return StoppedBy.PROOF
     return StoppedBy.WALL_CLOCK if result.stopped_by_clock else StoppedBy.DETERMINISTIC_LIMIT
+
+
+def describe_solver(engine: str, names: list[str], options: Options) -> dict[str, object]:
+    """Name what was used, with versions and parameters, for the report."""
+    return {
+        "engine": engine,
+        "names": names,
+        "versions": {name: version(name) for name in ("ortools", "numpy")},
+        "parameters": {
+            "time_limit_seconds": options.time_limit_seconds,
+            "workers": options.workers,
+        },
+        "seed": options.seed,
+    }
 
 
 def serve_baselines(columns: Columns) -> tuple[Baselines, list[Whole]]:
@@ -164,7 +181,7 @@ def baseline_outcome(problem: Problem, options: Options, clock: Clock, why: str)
     """
     began = clock()
     columns = build_columns(problem)
-    certified = certify(columns, no_duals(columns), None)
+    certified = certify(columns, search_prices(build(columns)), None)
     values, served = serve_baselines(columns)
     order = np.argsort(-certified.gain.astype(float), kind="stable").tolist()
     best = max(served, key=lambda lots: rounding.value_of(columns, lots))
@@ -176,6 +193,6 @@ def baseline_outcome(problem: Problem, options: Options, clock: Clock, why: str)
         baselines=values,
         began=began,
         seconds={},
-        solver={"engine": "baseline", "why": why, "seed": options.seed},
+        solver=describe_solver("baseline", [], options) | {"why": why},
     )
     return assemble(result, options, clock)

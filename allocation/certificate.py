@@ -52,8 +52,13 @@ class Bound:
         return self.scaled // self.certificate.scale
 
     def can_reach(self, columns: Columns, value: int) -> npt.NDArray[np.bool_]:
-        """Say for every placement whether an outcome with it can be worth so much."""
-        missed = self.surplus[columns.bid] - self.gain
+        """Say for every placement whether an outcome with it can be worth so much.
+
+        A placement that loses at these prices loses least with its smallest lots.
+        """
+        per_lot = self.gain // columns.max_lots
+        lots = np.where(per_lot < 0, columns.min_lots, columns.max_lots)
+        missed = self.surplus[columns.bid] - per_lot * lots
         slack = self.scaled - value * self.certificate.scale
         return np.asarray(missed <= slack, np.bool_)
 

@@ -240,10 +240,10 @@ SENTENCES: Mapping[Reason, Callable[[_Facts], str]] = {
         f"The units are there, but the credits of team {f.bid.team_key} went to its other bids."
     ),
     Reason.BUNDLE_PARTNER_UNAVAILABLE: lambda f: (
-        f"One pool of the bundle decided it: after the awards {f.missing} are missing."
+        f"One pool of the bundle decided it: the awards leave {f.missing} too few."
     ),
     Reason.OUTBID: lambda f: (
-        f"Bids worth more hold what this one needs: {f.missing} are missing after the awards."
+        f"Bids worth more hold what this one needs: the awards leave {f.missing} too few."
         if f.place
         else "The list price of what this bid asks for is above its value score."
     ),

@@ -284,7 +284,12 @@ IN_A_PROVEN_ROUND: list[tuple[str, str, Spoil]] = [
     ("a certificate that proves less", "proof", report(proof=Proof.CERTIFIED)),
     ("a proven round without a proof", "proof", report(proof=Proof.NONE)),
     ("a gap where there is none", "gap-ratio", report(gap_ratio=1e-9)),
-    ("proven, but by the clock", "stopped-by", report(stopped_by=StoppedBy.WALL_CLOCK)),
+    (
+        "proven and unique, but by the clock",
+        "stopped-by",
+        report(stopped_by=StoppedBy.WALL_CLOCK, tie_break=TieBreak.UNIQUE),
+    ),
+    ("a solver without a seed", "solver", report(solver={"names": [], "versions": {}})),
     ("no total of seconds", "seconds", report(seconds={"solve": 1.0})),
     ("negative seconds", "seconds", report(seconds={"total": -1.0})),
     ("another first come", "baseline", baseline(first_come=0)),

@@ -75,7 +75,7 @@ def a_judged_outcome(
         gap_ratio=(bound - value) / bound if bound else 0.0,
         stopped_by=StoppedBy.PROOF if value == bound else StoppedBy.DETERMINISTIC_LIMIT,
         seconds={"total": 0.5},
-        solver={"name": "first come, or value per unit"},
+        solver={"names": ["greedy"], "versions": {}, "parameters": {}, "seed": 0},
         baselines=Baselines(
             baselines.value_of(problem, first), baselines.value_of(problem, greedy)
         ),

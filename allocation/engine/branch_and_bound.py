@@ -19,12 +19,13 @@ def ask_highs(question: Question, effort: Effort) -> Answer:
     variables = list(program.variables())
     _narrow(program, variables, question)
     program.maximize(_sum(variables, question.objective) if question.objective else 0.0)
-    result = mathopt.solve(
-        program,
-        mathopt.SolverType.HIGHS,
-        params=_parameters(effort),
-        model_params=mathopt.ModelSolveParameters(solution_hints=_hints(variables, question)),
-    )
+    start = mathopt.ModelSolveParameters(solution_hints=_hints(variables, question))
+    try:
+        result = mathopt.solve(
+            program, mathopt.SolverType.HIGHS, params=_parameters(effort), model_params=start
+        )
+    except Exception as error:  # noqa: BLE001  # MathOpt raises what comes; no answer is one too
+        return Answer(None, None, is_proven=False, stopped_by_clock=False, failure=repr(error))
     reason = result.termination.reason
     lots = None
     if result.has_primal_feasible_solution():

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
 import numpy as np
 
-from allocation.assembly import Result, assemble, serve_baselines
-from allocation.certificate import Bound, certify, no_duals
+from allocation.assembly import Result, assemble, describe_solver, serve_baselines
+from allocation.certificate import Bound, certify
 from allocation.columns import build_columns
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs
@@ -39,7 +38,7 @@ from allocation.problem import Problem
 Reporter = Callable[[Progress], None]
 Keeper = Callable[[Outcome], None]
 LARGEST_PLAIN_LP = 20_000
-"""Placements above which prices are searched for before the LP is solved, which may take long."""
+"""Placements above which the LP may take too long: prices are searched for where time is short."""
 LP_SECONDS = 1e-4
 """Seconds per placement without which the LP of a large round is not begun."""
 RELAXATION_SHARE = 0.5
@@ -95,6 +94,7 @@ class _Run:
     report: Reporter
     began: float
     seconds: dict[str, float] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
     clock_stopped: bool = False
     is_unique: bool = False
     tied_bids: frozenset[int] = frozenset()
@@ -152,15 +152,12 @@ class _Run:
 
     def relax(self) -> None:
         """Bound the value, and say what every unit is worth."""
-        duals, is_large = no_duals(self.columns), self.columns.count > LARGEST_PLAIN_LP
-        if is_large:
-            duals = search_prices(self.model)
         deadline = self.deadline.share(RELAXATION_SHARE)
+        is_large = self.columns.count > LARGEST_PLAIN_LP
         self.relaxed: Relaxation | None = None
         if not is_large or deadline.seconds_left() > LP_SECONDS * self.columns.count:
             self.relaxed = solve_relaxation(self.model, deadline)
-        if self.relaxed:
-            duals = self.relaxed.duals
+        duals = self.relaxed.duals if self.relaxed else search_prices(self.model)
         self.clock_stopped |= self.relaxed is None
         value = self.relaxed.value if self.relaxed else None
         self.bound: Bound = certify(self.columns, duals, value)
@@ -241,11 +238,17 @@ class _Run:
 
     def learn(self, solver: str, answer: Answer) -> None:
         """Take a solver's outcome and bound; what it leaves free is filled."""
+        self.note(solver, answer)
         was_proven = self.incumbent.is_proven
         self.incumbent.learn(solver, answer.lots, answer.bound)
         if not was_proven:
             self.clock_stopped |= answer.stopped_by_clock
             self.fill()
+
+    def note(self, solver: str, answer: Answer) -> None:
+        """Remember a solver that could not answer, for the report."""
+        if answer.failure:
+            self.failures.append(f"{solver}: {answer.failure}")
 
     def break_ties(self) -> None:
         """Among the best outcomes take the one that the written tie-break names."""
@@ -254,6 +257,7 @@ class _Run:
 
         def ask_both(question: Question, effort: Effort) -> Answer:
             answer = ask_highs(question, effort)
+            self.note("HiGHS", answer)
             is_sound = answer.lots is None or question.accepts(answer.lots)
             return answer if answer.is_proven and is_sound else ask_cpsat(question, effort)
 
@@ -268,6 +272,7 @@ class _Run:
         )
         self.incumbent.lots = settled.lots
         self.is_unique = settled.is_unique and settled.tied_bids is not None
+        self.clock_stopped = not self.is_unique and self.deadline.seconds_left() <= 0
         self.tied_bids = settled.tied_bids or frozenset()
 
     # --- what is known ---------------------------------------------------------------------
@@ -282,22 +287,17 @@ class _Run:
             baselines=self.baselines,
             began=self.began,
             seconds=dict(self.seconds),
-            solver=self.describe_solver(),
-            claims=self.incumbent.bounds,
+            solver=self.described(),
+            provers=self.incumbent.provers,
             stopped_by_clock=self.clock_stopped,
             is_unique=self.is_unique,
             tied_bids=self.tied_bids,
         )
 
-    def describe_solver(self) -> dict[str, object]:
-        """Name what was used, with versions and parameters."""
-        return {
-            "engine": "portfolio",
-            "names": ["GLOP", *sorted(self.incumbent.bounds)],
-            "versions": {"ortools": version("ortools"), "numpy": version("numpy")},
-            "parameters": {
-                "time_limit_seconds": self.options.time_limit_seconds,
-                "workers": self.options.workers,
-            },
-            "seed": self.options.seed,
-        }
+    def described(self) -> dict[str, object]:
+        """Name the solvers that were asked, and what they failed to answer."""
+        names = ["GLOP"] if self.relaxed else []
+        described = describe_solver(
+            "portfolio", names + sorted(self.incumbent.bounds), self.options
+        )
+        return described | ({"failures": self.failures} if self.failures else {})

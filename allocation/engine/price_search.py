@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from allocation.certificate import Duals
+from allocation.certificate import Duals, no_duals
 from allocation.columns import Columns
 from allocation.model import Model
 
@@ -92,6 +92,8 @@ def _limits(columns: Columns) -> Floats:
 
 def search_prices(model: Model) -> Duals:
     """Return prices that prove a bound close to the relaxation's. Units: value points."""
+    if not model.columns.count:
+        return no_duals(model.columns)
     dual = _dual(model)
     per_unit = np.where(dual.limits > 0, 1 / np.maximum(dual.limits, 1), 0.0)
     prices = best_prices = np.zeros(len(dual.limits))

@@ -69,13 +69,15 @@ class Answer:
     """What a solver says. The outcome is in whole lots, and may still break a rule.
 
     Units: the bound is whole, of the objective. `is_proven` says that the outcome has the largest
-    objective, or that there is none; `stopped_by_clock` that the wall clock ended the search.
+    objective, or that there is none; `stopped_by_clock` that the wall clock ended the search;
+    `failure` what the solver said where it broke down.
     """
 
     lots: Whole | None
     bound: int | None
     is_proven: bool
     stopped_by_clock: bool
+    failure: str = ""
 
 
 @dataclass(frozen=True)

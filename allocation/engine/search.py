@@ -18,6 +18,9 @@ from allocation.model import Model
 
 Clock = Callable[[], float]
 EXACT_FLOAT = 2**53
+FLOAT_RATIO = 1e-9
+"""How far a floating-point bound may be off, as a part of it."""
+CLAIM_RATIO = 2 * FLOAT_RATIO
 LARGEST_TRUSTED_SUM = 2**31
 """Above this sum of coefficients of a row a single solver's proof is not believed.
 
@@ -62,11 +65,26 @@ class Incumbent:
 
     @property
     def bound(self) -> int:
-        """The best bound that is believed, in points."""
-        claims = sorted(self.bounds.values())
-        if not self.trusts_one_solver:
-            claims = claims[1:]
-        return max(self.value, min([self.certified_bound, *claims]))
+        """The best bound that is believed, in points.
+
+        A claim below the value is refuted by it. Where one solver is not trusted, the smallest
+        claim counts only if another comes as close as floating point can tell.
+        """
+        claims = sorted(c for c in [*self.bounds.values(), self.certified_bound] if c >= self.value)
+        if self.trusts_one_solver or len(claims) == 1 or claims[1] <= claims[0] + self.slack:
+            return claims[0]
+        return claims[1]
+
+    @property
+    def slack(self) -> int:
+        """How far apart two claims may be and still say the same, in points."""
+        return 0 if self.trusts_one_solver else 1 + int(self.value * CLAIM_RATIO)
+
+    @property
+    def provers(self) -> tuple[str, ...]:
+        """The solvers that claim that nothing is worth more than the best outcome."""
+        value = self.value
+        return tuple(s for s, c in self.bounds.items() if value <= c <= value + self.slack)
 
     @property
     def is_proven(self) -> bool:
@@ -93,7 +111,7 @@ def safe_floor(bound: float) -> int | None:
     """Round a solver's floating-point bound down, but never below what it may mean."""
     if not math.isfinite(bound) or abs(bound) > EXACT_FLOAT:
         return None
-    return math.floor(bound + 1e-6 + abs(bound) * 1e-9)
+    return math.floor(bound + 1e-6 + abs(bound) * FLOAT_RATIO)
 
 
 def largest_row_sum(model: Model) -> int:

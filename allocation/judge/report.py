@@ -64,7 +64,9 @@ def _check_claims(report: Report) -> Iterator[Violation]:
         )
     if report.tie_break is TieBreak.UNIQUE and not is_optimal:
         yield Violation("tie-break", "The tie-break of an unproven round cannot be unique.")
-    if (report.stopped_by is StoppedBy.PROOF) != is_optimal:
+    is_settled = is_optimal and report.tie_break is TieBreak.UNIQUE
+    is_proof = report.stopped_by is StoppedBy.PROOF
+    if (is_proof and not is_optimal) or (is_settled and not is_proof):
         yield Violation(
             "stopped-by",
             f"A search that ends {status.value} cannot be stopped by {report.stopped_by.value}.",
@@ -104,7 +106,10 @@ def check_counts(case: Case) -> Iterator[Violation]:
 
 
 def check_search(case: Case) -> Iterator[Violation]:
-    """Find times that cannot be."""
+    """Find times that cannot be, and a solver that is not described."""
+    for name in ("names", "parameters", "seed", "versions"):
+        if name not in case.outcome.report.solver:
+            yield Violation("solver", f"The report does not say {name} of its solver.")
     seconds = case.outcome.report.seconds
     if "total" not in seconds:
         yield Violation("seconds", "The report's seconds have no total.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 
 from allocation.certificate import Bound, Duals, certify, no_duals
 from allocation.columns import Columns, build_columns
+from allocation.engine.relaxation import solve_relaxation
+from allocation.engine.search import Deadline
+from allocation.model import build
 from allocation.outcome import PRICE_SCALE, Certificate, Pricing
 from allocation.prices import payment_credits, price_list, reserve_cost_credits
 from allocation.problem import PoolKey, Problem, Tier
@@ -41,12 +45,16 @@ def test_any_prices_bound_the_value_of_every_outcome(problem: Problem, data: st.
     assert bound.value >= best_outcome(problem).value
 
 
-@settings(deadline=None, max_examples=100)
-@given(problems(max_bids=5), st.data())
+@settings(deadline=None, max_examples=300)
+@given(problems(max_bids=7), st.data())
 def test_no_placement_of_the_best_outcome_is_ever_ruled_out(
     problem: Problem, data: st.DataObject
 ) -> None:
     columns, bound = drawn_bound(problem, data)
+    if data.draw(st.booleans()):
+        relaxed = solve_relaxation(build(columns), Deadline(time.monotonic, time.monotonic() + 60))
+        assert relaxed is not None
+        bound = certify(columns, relaxed.duals, relaxed.value)
     best = best_outcome(problem)
     open_ = bound.can_reach(columns, best.value)
     places = {
@@ -56,6 +64,17 @@ def test_no_placement_of_the_best_outcome_is_ever_ruled_out(
         )
     }
     assert all(open_[places[bid, number, start]] for bid, number, start, _ in best.choices)
+
+
+def test_a_placement_with_a_loss_is_judged_at_its_smallest_lots() -> None:
+    """At a price of 20 a unit, three lots of 15 lose 15, one lot only 5."""
+    alternative = an_alternative(offer=15, lots=(1, 3))
+    problem = a_problem(a_bid("b1", alternative), a_bid("b2", an_alternative(offer=90)))
+    columns = build_columns(problem)
+    duals = replace(no_duals(columns), total=np.full(len(columns.limits.total_units), 20.0))
+    bound = certify(columns, duals, None)
+    assert bound.can_reach(columns, bound.value - 5).tolist() == [True, True]
+    assert bound.can_reach(columns, bound.value - 4).tolist() == [False, True]
 
 
 def test_prices_of_nothing_bound_the_value_by_every_bid_at_its_largest() -> None:
