@@ -37,6 +37,11 @@ Coarse and granular differ in how many bids meet: default_shape() gives `coarse`
 pools and days that a handful of bids asks for each of them, whatever the number of bids, while
 `granular` and `bundle-heavy` rounds have 10 days and up to 24 pools, on which dozens or hundreds
 of bids meet.
+
+Some of these numbers were chosen by what they lead to, so that is no finding: the spread of values
+and the units and weights of the kinds, so that the LP bound is 1.2 to 1.6 x density greedy and 1.6
+to 2.4 x first come; pools and windows of `coarse` rounds, so that HiGHS alone proves many rounds of
+200 bids in 3 to 16 seconds or comes near. No number was chosen by what our engine does.
 """
 
 from __future__ import annotations
