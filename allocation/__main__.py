@@ -1,6 +1,7 @@
 """`python -m allocation`: the engine as a process of its own, with nothing but a problem in hand.
 
-Standard input: one JSON object, `{"round": ROUND_DOCUMENT, "options": {...}}` (wire.py). Standard
+Standard input: one line with a JSON object, `{"round": ROUND_DOCUMENT, "options": {...}}` (see
+wire.py). Where the input ends after it, the caller is gone, and this process ends too. Standard
 output: JSON objects, one a line: `{"progress": ...}` after every stage, `{"outcome": ...}` for a
 first outcome and again for the final one, `{"error": ...}` where there is none (exit 2). It reads
 no file, no environment and no database; the caller keeps the time and may end it at any moment.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from dataclasses import asdict
 
@@ -18,6 +20,9 @@ from allocation import wire
 from allocation.errors import AllocationError
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
+
+ABANDONED = 3
+"""The exit code of an engine whose caller is gone; nobody is there to read it."""
 
 
 def main() -> int:
@@ -37,17 +42,25 @@ def main() -> int:
         say("outcome", wire.outcome_document(outcome))
 
     try:
-        request = json.load(sys.stdin)
+        request = json.loads(sys.stdin.readline())
         problem = wire.problem_from_round_document(request["round"])
         options = read_options(request["options"])
     except (AllocationError, KeyError, TypeError, ValueError) as error:
         say("error", f"The problem cannot be read: {error}")
         return 2
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
     from allocation.engine.portfolio import allocate  # noqa: PLC0415  # OR-Tools is slow to import
 
     outcome = allocate(problem, options, time.monotonic, say_progress, say_outcome, began=began)
     say_outcome(outcome)
     return 0
+
+
+def _end_with_the_caller() -> None:
+    """Wait for the end of the input, which comes when the caller is done or dead."""
+    while sys.stdin.read(1):
+        pass
+    os._exit(ABANDONED)
 
 
 def read_options(document: dict[str, object]) -> Options:

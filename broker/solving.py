@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from typing import IO, Any
 
@@ -116,16 +116,19 @@ def _child(
     finally:
         child.kill()
         child.wait()
-        if child.stdout:
-            child.stdout.close()
+        for stream in (child.stdin, child.stdout):
+            with suppress(BrokenPipeError):  # what it did not read any more is of no use
+                if stream:
+                    stream.close()
 
 
 def _hand_over(child: subprocess.Popen[bytes], problem: Problem, options: Options) -> None:
+    """Write the request; the pipe stays open, and its end tells the child to end as well."""
     request = {"round": wire.round_document(problem), "options": asdict(options)}
     if child.stdin:
         try:
-            child.stdin.write(wire.canonical_json(request))
-            child.stdin.close()
+            child.stdin.write(wire.canonical_json(request) + b"\n")
+            child.stdin.flush()
         except BrokenPipeError:  # it has ended already; its exit code says more
             return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -24,7 +24,7 @@ QUICK = Options(time_limit_seconds=10)
 
 def engine_that(does: str) -> tuple[str, ...]:
     """Return the command of a process that reads the problem and then does something else."""
-    return (sys.executable, "-c", f"import os, sys, time; sys.stdin.read(); {does}")
+    return (sys.executable, "-c", f"import os, sys, time; sys.stdin.readline(); {does}")
 
 
 def solve_with(does: str, options: Options = QUICK) -> Outcome:
@@ -97,6 +97,25 @@ def test_a_problem_that_cannot_be_read_is_refused_by_the_engine_itself() -> None
     import subprocess  # noqa: PLC0415  # only this test speaks to the child directly
 
     command = [sys.executable, "-m", "allocation"]
-    answer = subprocess.run(command, input=b'{"round": {}}', capture_output=True, check=False)
+    answer = subprocess.run(command, input=b'{"round": {}}\n', capture_output=True, check=False)
     assert answer.returncode == 2
     assert "cannot be read" in json.loads(answer.stdout)["error"]
+
+
+def test_the_engine_ends_when_its_caller_is_gone() -> None:
+    """A caller that is killed leaves no solver behind: its end of the pipe closes."""
+    import subprocess  # noqa: PLC0415  # only the tests of the protocol speak to the child directly
+
+    problem = invented_round(seed=1, bid_count=300).problem
+    request = {"round": wire.round_document(problem), "options": asdict(Options())}
+    engine = subprocess.Popen(
+        [sys.executable, "-m", "allocation"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert engine.stdin
+    assert engine.stdout
+    with engine.stdin, engine.stdout:
+        engine.stdin.write(wire.canonical_json(request) + b"\n")
+        engine.stdin.flush()
+        assert b"progress" in engine.stdout.readline()
+        engine.stdin.close()
+        assert engine.wait(timeout=20) == 3
