@@ -102,7 +102,7 @@ def build_demo(database_url: str, clock: Clock, solve: Solve, say: Say) -> DemoB
         transact(db, _mark_as_demo)
         tell(Stage(db, clock, solve, say), stories, now)
     built = DemoBuilt(file, stories[-1].sprint.key, perf_counter() - began_seconds)
-    say(f"{built.open_round_key} is open, with {len(stories[-1].arrivals)} sealed bids.")
+    say(f"{built.open_round_key} is open for bids, sealed until it closes.")
     say(f"The demo is ready after {built.seconds:.1f} s, in {file.name}.")
     return built
 
