@@ -57,8 +57,9 @@ def broker() -> None:
     """Hand out scarce capacity, sprint by sprint, by value.
 
     Settings come from the environment with the prefix BROKER_. Exit codes: 0 done, 1 a check found
-    violations, 2 usage or invalid input, 3 refused, 4 no outcome, 5 the outcome failed its check,
-    78 the database has another version's schema.
+    violations, 2 usage, invalid input or an unusable place, 3 refused, or the disk or the database
+    failed, 4 no outcome, 5 the outcome failed its check, 7 a check could not be made, 78 the
+    database has another version's schema.
     """
 
 

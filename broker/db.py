@@ -8,7 +8,7 @@ in tables.py, how a schema comes about in migrations/.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlmodel import Session
 
-from broker.errors import Busy, StorageFailed, WrongSchema
+from broker.errors import BrokerError, Busy, StorageFailed, UnusableDatabase, WrongSchema
 
 SCHEMA = "0002"
 """The revision of the schema that this version of the program reads and writes."""
@@ -30,6 +30,17 @@ PRAGMAS = (
     "synchronous=FULL",
 )
 READ_ONLY = "ro"
+PRIMARY_CODE = 0xFF
+"""What of an SQLite error says its kind; the rest says the circumstances."""
+NO_DATABASE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB})
+ELSEWHERE = "Set BROKER_DATABASE_URL to a file in a folder that is there and that you may write to."
+HINTS: Mapping[int, str] = {
+    sqlite3.SQLITE_READONLY: "Make the file and its folder writable for you.",
+    sqlite3.SQLITE_FULL: "Make room on its disk and try again.",
+    sqlite3.SQLITE_IOERR: "Look after its disk and try again.",
+    sqlite3.SQLITE_CORRUPT: "Put a copy of it that is whole in its place.",
+}
+"""What to do about a database that could not do its work, by the kind of the error."""
 ATTEMPTS = 3
 T = TypeVar("T")
 
@@ -58,7 +69,7 @@ def connect(url: str) -> Database:
 def writing(db: Database) -> Iterator[Session]:
     """Open a transaction that may write; it commits at the end, or leaves nothing behind."""
     session = Session(db.writer, expire_on_commit=False)
-    with _storage_errors(db), session, session.begin():
+    with storage_errors(db), session, session.begin():
         yield session
 
 
@@ -66,7 +77,7 @@ def writing(db: Database) -> Iterator[Session]:
 def reading(db: Database) -> Iterator[Session]:
     """Open a transaction that sees one state of the market and cannot change it."""
     session = Session(db.reader, expire_on_commit=False)
-    with _storage_errors(db), session, session.begin():
+    with storage_errors(db), session, session.begin():
         yield session
 
 
@@ -85,24 +96,56 @@ def transact(db: Database, work: Callable[[Session], T]) -> T:
 
 
 @contextmanager
-def _storage_errors(db: Database) -> Iterator[None]:
-    """Say what the database could not do in a sentence; broken rules of tables pass through."""
+def storage_errors(db: Database) -> Iterator[None]:
+    """Say what the database could not do in a sentence; broken rules of tables pass through.
+
+    Raises: Busy; UnusableDatabase if it cannot be opened at all; StorageFailed for the rest.
+    """
     try:
         yield
     except IntegrityError:
         raise
     except DatabaseError as error:
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            hint = "Try again in a minute."
-            raise Busy(f"The database {db.file} stayed locked by others.", hint=hint) from error
-        raise StorageFailed(f"The database {db.file} failed: {error.orig}.") from error
+        raise _in_a_sentence(db.file, error) from error
+
+
+def _in_a_sentence(file: Path, error: DatabaseError) -> BrokerError:
+    kind = getattr(error.orig, "sqlite_errorcode", 0) & PRIMARY_CODE
+    if kind == sqlite3.SQLITE_BUSY:
+        return Busy(f"The database {file} stayed locked by others.", hint="Try again in a minute.")
+    if kind in NO_DATABASE:
+        return _unusable(file, str(error.orig))
+    why = f"{error.orig}; nothing that was under way was stored"
+    return StorageFailed(f"The database {file} failed: {why}.", hint=HINTS.get(kind, ""), why=why)
+
+
+def _unusable(file: Path, why: str) -> UnusableDatabase:
+    return UnusableDatabase(f"{file} cannot be the database: {why}.", hint=ELSEWHERE, why=why)
+
+
+def is_there(db: Database) -> bool:
+    """Say whether the database's file is there.
+
+    Raises: UnusableDatabase if its place cannot hold one.
+    """
+    try:
+        if db.file.is_file():
+            return True
+        wrong = "it is not a file" if db.file.exists() else ""
+        if not db.file.parent.is_dir():
+            wrong = f"there is no folder {db.file.parent}"
+    except OSError as error:
+        wrong = str(error.strerror)
+    if wrong:
+        raise _unusable(db.file, wrong)
+    return False
 
 
 def schema_of(db: Database) -> str | None:
     """Return the revision of the database's schema, or None where there is none."""
-    if not db.file.exists():
+    if not is_there(db):
         return None
-    with _storage_errors(db), db.reader.connect() as connection:
+    with storage_errors(db), db.reader.connect() as connection:
         known = connection.execute(
             text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
         )

@@ -41,9 +41,21 @@ class Busy(Refused):
 
 
 class StorageFailed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
-    """The database could not do its work: a full disk, a broken file, a lost connection."""
+    """The database or the disk could not do its work: no room, a broken or a read-only file."""
 
     code = "storage-failed"
+
+
+class UnusableDatabase(StorageFailed):
+    """The place that the settings name holds no database, and can hold none."""
+
+    code = "unusable-database"
+
+
+class UnusablePlace(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """A path or an address that somebody named cannot be used."""
+
+    code = "unusable-place"
 
 
 class InvalidSettings(BrokerError):  # noqa: N818  # the market's word; every subclass is an error

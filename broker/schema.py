@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from broker.db import SCHEMA, Database, newer_schema, schema_of
+from broker.db import SCHEMA, Database, newer_schema, schema_of, storage_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -33,7 +33,7 @@ def migrate(db: Database) -> str | None:
 
 def move_schema(db: Database, step: Callable[[Config, str], None], revision: str) -> None:
     """Take an Alembic step to a revision, all of it or nothing."""
-    with db.writer.begin() as connection:
+    with storage_errors(db), db.writer.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection

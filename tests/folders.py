@@ -548,6 +548,10 @@ _FILES = {
         put("teams.csv", "team_key,name,credits,colour\nred,,1,\nblue,,1,\n"),
         ("teams.csv:1: colour",),
     ),
+    "a column with a space before its name": BrokenFolder(
+        swap("teams.csv", "credits", " credits"),
+        ("teams.csv:1: ' credits'", "teams.csv:1: credits"),
+    ),
     "a column in other letters": BrokenFolder(
         swap("teams.csv", "credits", "Credits"), ("teams.csv:1: Credits", "teams.csv:1: credits")
     ),

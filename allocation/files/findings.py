@@ -53,8 +53,9 @@ def quoted(text: str) -> str:
 
 
 def named(column: str) -> str:
-    """Return a column's name as it is where it is short and prints well, else in quotes."""
-    is_plain = column.isprintable() and column.strip() and len(column) <= SHOWN_CHARACTERS
+    """Return a column's name as it is where it is short and shows whole, else in quotes."""
+    is_short = 0 < len(column) <= SHOWN_CHARACTERS
+    is_plain = is_short and column.isprintable() and column == column.strip()
     return column if is_plain else quoted(column)
 
 

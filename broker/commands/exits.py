@@ -1,8 +1,8 @@
 """Exit codes: one table from what went wrong to the code that scripts rely on.
 
-0 done; 1 a check found violations, or something that nobody foresaw; 2 usage or invalid input;
-3 refused; 4 no outcome; 5 the outcome failed its check; 7 a check could not be made; 78 the
-database has another version's schema.
+0 done; 1 a check found violations, and nothing else; 2 usage, invalid input, a path or an address
+that cannot be used; 3 refused, or the disk or the database failed; 4 no outcome; 5 the outcome
+failed its check; 7 a check could not be made; 78 the database has another version's schema.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from broker.errors import (
     NotFound,
     Refused,
     StorageFailed,
+    UnusableDatabase,
+    UnusablePlace,
     WrongSchema,
 )
 
 DONE = 0
 VIOLATIONS = 1
-UNFORESEEN = 1
 INVALID = 2
 REFUSED = 3
 NO_OUTCOME = 4
@@ -37,6 +38,7 @@ BROKEN_OUTCOME = 5
 NOT_CHECKED = 7
 WRONG_SCHEMA = 78
 INTERRUPTED = 130
+READER_GONE = 141
 
 EXITS: Mapping[type[BaseException], int] = {
     InvalidFolder: INVALID,
@@ -48,26 +50,35 @@ EXITS: Mapping[type[BaseException], int] = {
     InvalidSettings: INVALID,
     NotFound: INVALID,
     Refused: REFUSED,
-    StorageFailed: UNFORESEEN,
+    StorageFailed: REFUSED,
+    UnusableDatabase: INVALID,
+    UnusablePlace: INVALID,
     WrongSchema: WRONG_SCHEMA,
     KeyboardInterrupt: INTERRUPTED,
     click.Abort: INTERRUPTED,
+    BrokenPipeError: READER_GONE,
+    OSError: REFUSED,
 }
+UNFORESEEN: Mapping[str, int] = {"allocate": NO_OUTCOME, "run": NO_OUTCOME, "check": NOT_CHECKED}
+"""What a command says by its code when something broke that nobody foresaw; else REFUSED."""
 
 
-def exit_code(error: BaseException) -> int:
+def exit_code(error: BaseException, command: str) -> int:
     """Return the code of an error, by the nearest of its types that the table names."""
-    return next((EXITS[kind] for kind in type(error).__mro__ if kind in EXITS), UNFORESEEN)
+    kind = next((kind for kind in type(error).__mro__ if kind in EXITS), None)
+    if kind is None or (kind is OSError and command == "check"):
+        return UNFORESEEN.get(command, REFUSED)
+    return EXITS[kind]
 
 
 def explain(error: BaseException, arguments: list[str]) -> int:
     """Say on standard error what went wrong, and return the exit code."""
     if isinstance(error, BrokenPipeError):
-        return _leave_quietly()
-    for line in lines_of(error):
-        click.echo(line, err=True)
-    code = exit_code(error)
-    return NOT_CHECKED if arguments[:1] == ["check"] and code == UNFORESEEN else code
+        _leave_quietly()
+    else:
+        for line in lines_of(error):
+            click.echo(line, err=True)
+    return exit_code(error, "".join(arguments[:1]))
 
 
 def lines_of(error: BaseException) -> Iterable[str]:
@@ -81,7 +92,8 @@ def lines_of(error: BaseException) -> Iterable[str]:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return ["Interrupted; nothing was left half-done."]
     if isinstance(error, OSError) and error.strerror:
-        return [f"{error.strerror}: {error.filename or 'no file is named'}."]
+        what = f"{error.filename} cannot" if error.filename else "Something could not"
+        return [f"{what} be read or written: {error.strerror}."]
     return [_unforeseen(error)]
 
 
@@ -93,7 +105,6 @@ def _unforeseen(error: BaseException) -> str:
     return f"Unforeseen, please report it: {type(error).__name__} in {where}: {first_line}"
 
 
-def _leave_quietly() -> int:
-    """End without a word when the reader of our output has gone."""
+def _leave_quietly() -> None:
+    """Send what is left of our output nowhere: its reader has gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return UNFORESEEN

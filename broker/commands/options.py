@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -34,6 +36,24 @@ class Seconds(click.ParamType[float]):
         if not 0 < seconds <= LONGEST_SECONDS:
             self.fail(f"{value!r} is no number of seconds up to {LONGEST_SECONDS}.", param, ctx)
         return seconds
+
+
+class NamedPath(click.Path):
+    """A path with a name: an empty text would silently mean the working directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Refuse an empty text."""
+        if value == "":
+            self.fail("an empty text names no folder; write . for this one.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 time_limit_option = click.option(

@@ -11,10 +11,14 @@ import click
 
 from broker.clock import system_clock
 from broker.commands.market import market_of
+from broker.commands.places import try_address, try_place
 from broker.config import Settings
+from broker.db import connect, is_there
 from broker.demo import DEMO_DATABASE_URL, build_demo
+from broker.errors import StorageFailed
 from broker.solving import solve
 
+HOME = "127.0.0.1"
 PORT = click.IntRange(1, 65535)
 WORKERS = 2
 APPLICATION = "web.wsgi:app"
@@ -32,7 +36,7 @@ SAFE_DEFAULTS = (
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default=HOME, show_default=True, help="Address to listen on.")
 @click.option("--port", type=PORT, default=8000, show_default=True, help="Port to listen on.")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=WORKERS, show_default=True, help="Processes."
@@ -41,6 +45,7 @@ SAFE_DEFAULTS = (
 def serve(environment: Mapping[str, str], host: str, port: int, workers: int) -> NoReturn:
     """Serve the screens with gunicorn."""
     market_of(environment).dispose()
+    try_address(host, port)
     become_server(host, port, workers, environment)
 
 
@@ -66,7 +71,21 @@ def demo(environment: Mapping[str, str], *, no_serve: bool, port: int) -> None:
     """Build a small fictional company with its past sprints, and serve it on this machine."""
     place = {"BROKER_DATABASE_URL": DEMO_DATABASE_URL} | dict(environment)
     url = Settings.from_environment(place).database_url
-    build_demo(url, system_clock, solve, click.echo)
     if not no_serve:
-        click.echo(f"Serving on http://127.0.0.1:{port} (Ctrl-C ends it)")
-        become_server("127.0.0.1", port, WORKERS, place)
+        try_address(HOME, port)
+    _build(url)
+    if not no_serve:
+        click.echo(f"Serving on http://{HOME}:{port} (Ctrl-C ends it)")
+        become_server(HOME, port, WORKERS, place)
+
+
+def _build(url: str) -> None:
+    """Build the demo where the settings say; what went wrong there names that place."""
+    db = connect(url)
+    is_there(db)
+    try_place(db.file)
+    try:
+        build_demo(url, system_clock, solve, click.echo)
+    except StorageFailed as error:
+        sentence = f"The demo in {db.file} could not be built: {error.facts['why']}."
+        raise type(error)(sentence, hint=error.hint) from error

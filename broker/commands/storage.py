@@ -10,7 +10,7 @@ import click
 
 from allocation.folders import read_round
 from broker.commands.market import market_of, now
-from broker.commands.options import json_option, quiet_option
+from broker.commands.options import NamedPath, json_option, quiet_option
 from broker.commands.speech import say_json
 from broker.config import Settings
 from broker.db import SCHEMA, connect, reading, transact
@@ -35,7 +35,7 @@ def migrate(environment: Mapping[str, str], *, is_quiet: bool) -> None:
 
 
 @click.command("import")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=NamedPath())
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Check everything, write nothing.")
 @click.option("--open", "is_open", is_flag=True, help="Leave the round open for bids.")
 @json_option
@@ -51,8 +51,8 @@ def import_(
     is_quiet: bool,
 ) -> None:
     """Bring a round from FOLDER into the market: all of it or nothing."""
-    db = market_of(environment)
     round_folder = read_round(folder)
+    db = market_of(environment)
     if is_dry_run:
         with reading(db) as session:
             imported = plan_import(session, round_folder, is_open=is_open)

@@ -1,16 +1,19 @@
-"""Screens over markets: one with a past, built once and copied for every test, and an empty one."""
+"""Screens over markets, one with a past and an empty one, and the command line over its own."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from broker.cli import run
 from broker.db import Database
+from tests.commands import SOUND, Broker, Said
+from tests.folders import write_folder
 from tests.markets import a_database
 from tests.past import build_past
 from tests.screens import screens
@@ -50,3 +53,33 @@ def empty(market: Database) -> Iterator[FlaskClient]:
     """Return a browser of a market in which nothing has happened yet."""
     with screens(market) as app:
         yield app.test_client()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Mapping[str, str]:
+    return {"BROKER_DATABASE_URL": f"sqlite:///{tmp_path / 'broker.db'}"}
+
+
+@pytest.fixture
+def broker(environment: Mapping[str, str], capfd: pytest.CaptureFixture[str]) -> Broker:
+    """Return the command, run in this process."""
+
+    def call(*arguments: object, **settings: str) -> Said:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments], {**environment, **settings})
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return Said(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "sound", SOUND)
+
+
+@pytest.fixture
+def migrated(broker: Broker) -> Broker:
+    assert broker("migrate").code == 0
+    return broker

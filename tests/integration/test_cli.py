@@ -5,65 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from broker.cli import COMMANDS, run
+from broker.cli import COMMANDS
 from broker.commands.service import server_command
-from tests.folders import BROKEN_FOLDERS, SMALL_FOLDER, write_folder
+from tests.commands import SOUND, Broker, Said
+from tests.folders import BROKEN_FOLDERS, write_folder
 
-SOUND = {name: text for name, text in SMALL_FOLDER.items() if name != "policy.json"}
 FEW = ("a negative number", "a path in a key", "no items.csv", "errors in every file")
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, object]:
-        found: dict[str, object] = json.loads(self.out)
-        return found
-
-
-Broker = Callable[..., Said]
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> Mapping[str, str]:
-    return {"BROKER_DATABASE_URL": f"sqlite:///{tmp_path / 'broker.db'}"}
-
-
-@pytest.fixture
-def broker(environment: Mapping[str, str], capfd: pytest.CaptureFixture[str]) -> Broker:
-    """Return the command, run in this process."""
-
-    def call(*arguments: object, **settings: str) -> Said:
-        capfd.readouterr()
-        code = run([str(argument) for argument in arguments], {**environment, **settings})
-        said = capfd.readouterr()
-        assert "Traceback" not in said.err
-        return Said(code, said.out, said.err)
-
-    return call
-
-
-@pytest.fixture
-def sound(tmp_path: Path) -> Path:
-    return write_folder(tmp_path / "sound", SOUND)
-
-
-@pytest.fixture
-def migrated(broker: Broker) -> Broker:
-    assert broker("migrate").code == 0
-    return broker
 
 
 # --- the command itself --------------------------------------------------------------------
@@ -110,6 +61,10 @@ def test_judging_and_allocating_load_no_database_and_no_solver() -> None:
         ["allocate", "round", "--out", "out", "--workers", "0"],
         ["allocate", "round", "--out", "out", "--seed", "-1"],
         ["allocate", "round", "--out", "out", "--pricing", "free"],
+        ["allocate", "round", "--out", ""],
+        ["allocate", "", "--out", "out"],
+        ["check", "round", ""],
+        ["import", ""],
         ["serve", "--port", "0"],
     ],
 )
@@ -124,6 +79,11 @@ def test_every_command_explains_itself(broker: Broker, name: str) -> None:
     said = broker(name, "--help")
     assert said.code == 0
     assert said.out.startswith(f"Usage: broker {name}")
+
+
+def test_help_says_that_force_replaces_the_folder_with_all_that_is_in_it(broker: Broker) -> None:
+    said = " ".join(broker("allocate", "--help").out.split())
+    assert "--force Replace the output folder with all that is in it." in said
 
 
 def test_a_misspelt_setting_is_exit_2(broker: Broker) -> None:
@@ -141,23 +101,14 @@ def test_migrate_makes_the_market_and_says_when_it_is_there(broker: Broker) -> N
     assert (again.code, "already" in again.out) == (0, True)
 
 
-@pytest.mark.parametrize("arguments", [["round", "list"], ["import", "."], ["run", "r"], ["serve"]])
+@pytest.mark.parametrize("arguments", [["round", "list"], ["import"], ["run", "r"], ["serve"]])
 def test_without_a_market_every_command_says_what_to_run(
-    broker: Broker, tmp_path: Path, arguments: list[str]
+    broker: Broker, sound: Path, tmp_path: Path, arguments: list[str]
 ) -> None:
-    said = broker(*arguments)
+    said = broker(*arguments, *([sound] if arguments == ["import"] else []))
     assert (said.code, said.out) == (78, "")
     assert "Run `broker migrate`." in said.err
     assert not (tmp_path / "broker.db").exists()
-
-
-def test_a_place_that_cannot_hold_a_database_is_one_sentence(
-    broker: Broker, tmp_path: Path
-) -> None:
-    said = broker("migrate", BROKER_DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/broker.db")
-    assert said.code == 1
-    assert said.err.count("\n") == 1
-    assert "unable to open database file" in said.err
 
 
 # --- import and rounds ---------------------------------------------------------------------
@@ -182,6 +133,15 @@ def test_other_content_under_the_same_key_is_exit_3(
     other = write_folder(tmp_path / "other", {**SOUND, "teams.csv": teams})
     for extra in ([], ["--dry-run"]):
         assert migrated("import", other, *extra).code == 3
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_a_broken_folder_is_reported_where_there_is_no_market_yet(
+    broker: Broker, tmp_path: Path, extra: list[str]
+) -> None:
+    said = broker("import", BROKEN_FOLDERS["a negative number"].write(tmp_path / "broken"), *extra)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"{BROKEN_FOLDERS['a negative number'].places[0]}: ")
 
 
 @pytest.mark.parametrize("what", FEW)
@@ -286,6 +246,7 @@ def test_what_is_allocated_passes_the_check_and_what_is_spoilt_does_not(
 
 def test_a_check_of_nothing_is_exit_2(broker: Broker, sound: Path, tmp_path: Path) -> None:
     assert broker("check", sound, tmp_path / "out").code == 2
+    assert broker("check", sound, tmp_path / ("n" * 300)).code == 2
     assert broker("check", tmp_path / "nowhere", tmp_path).code == 2
 
 
