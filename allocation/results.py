@@ -43,9 +43,9 @@ _Part = TypeVar("_Part")
 class OccupiedFolder(AllocationError):  # noqa: N818  # the market's word; every subclass is an error
     """Something stands where an outcome was to be written, and nobody said to replace it."""
 
-    def __init__(self, out: Path, hint: str) -> None:
+    def __init__(self, out: Path, what: str, hint: str) -> None:
         self.out = out
-        super().__init__(f"{named(str(out))} is not empty, and nothing was written; {hint}.")
+        super().__init__(f"{named(str(out))} is {what}, and nothing was written; {hint}.")
 
 
 class UnreadableOutcome(InvalidFolder):
@@ -76,9 +76,11 @@ def write_outcome(out: Path, outcome: Outcome, *, force: bool) -> None:
 
 def _refuse_occupied(place: Path, *, force: bool) -> None:
     if place.exists() and not place.is_dir():
-        raise OccupiedFolder(place, "it is a file: name a folder")
+        raise OccupiedFolder(place, "no folder", "name one")
     if place.exists() and any(place.iterdir()) and not force:
-        raise OccupiedFolder(place, "name another folder, or say --force to replace it")
+        raise OccupiedFolder(
+            place, "not empty", "name another folder, or say --force to replace it"
+        )
 
 
 def _write_files(folder: Path, outcome: Outcome) -> None:

@@ -1,16 +1,26 @@
-"""What several kinds of tests share: an empty market, copied from one that was migrated once."""
+"""What several kinds of tests share: an empty market, copied from one that was migrated once.
+
+Under CI hypothesis draws the same examples each time, so that a change is judged by what it
+changed; everywhere else it looks for new ones.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from broker.db import Database
 from broker.schema import migrate
 from tests.markets import a_database
+
+settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,11 @@ def solve_relaxation(model: Model, deadline: Deadline) -> Relaxation | None:
     if not columns.count:
         return Relaxation(0.0, np.zeros(0), no_duals(columns))
     program = mathopt_models.relaxation(model)
+    seconds = deadline.seconds_left()
+    if not seconds:
+        return None
     parameters = mathopt.SolveParameters(
-        time_limit=dt.timedelta(seconds=max(0.05, deadline.seconds_left())),
+        time_limit=dt.timedelta(seconds=seconds),
         lp_algorithm=mathopt.LPAlgorithm.DUAL_SIMPLEX,
         threads=1,
     )

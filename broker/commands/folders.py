@@ -95,5 +95,7 @@ def _check_out(folder: Path, out: Path, *, force: bool) -> None:
             sentence = f"{pathname(out)} is not a folder, and nothing was written."
             raise Refused(sentence, hint="Name a folder.")
         if not force and place.is_dir() and any(place.iterdir()):
-            raise OccupiedFolder(out, "name another folder, or say --force to replace it")
+            raise OccupiedFolder(
+                out, "not empty", "name another folder, or say --force to replace it"
+            )
     try_place(out)

@@ -34,7 +34,7 @@ CODES = [
     (InvalidRound("sprint-1", ["days: 0 is out of range; use 1 to 366."]), 2),
     (InvalidSettings("There is no setting BROKER_X."), 2),
     (NotFound("There is no round sprint-9."), 2),
-    (OccupiedFolder(Path("out"), "name another folder"), 3),
+    (OccupiedFolder(Path("out"), "not empty", "name another folder"), 3),
     (Refused("Round sprint-1 is open."), 3),
     (Busy("The database broker.db stayed locked by others."), 3),
     (NoOutcome("No stage found an outcome for sprint-1."), 4),

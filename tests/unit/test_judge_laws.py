@@ -92,6 +92,8 @@ def _with_changed_number(
     step = dt.timedelta(days=change) if isinstance(value, dt.date) else change
     if name == "start":
         step = dt.timedelta(days=400 * change)  # inside its window another start may do as well
+    if name == "alternative":
+        step = 400 * change  # another alternative of the bid may do as well
     rows[row] = replace(rows[row], **{name: value + step})
     changed: dict[str, Any] = {table: tuple(rows)}
     return replace(good, **changed)
