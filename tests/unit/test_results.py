@@ -108,7 +108,7 @@ def test_a_file_is_never_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.write_text("mine")
     for force in (False, True):
-        with pytest.raises(OccupiedFolder, match="is a file"):
+        with pytest.raises(OccupiedFolder, match="is no folder"):
             write_outcome(out, proven(), force=force)
     assert out.read_text() == "mine"
 
