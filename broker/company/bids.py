@@ -80,7 +80,7 @@ class Mood:
     seasons: Mapping[PoolKey, float]
     appetites: Mapping[TeamKey, float]
 
-    def worth_credits(self, team_key: TeamKey, items: tuple[Item, ...]) -> float:
+    def worth(self, team_key: TeamKey, items: tuple[Item, ...]) -> float:
         """Return what a lot is worth to a team of average need, in this sprint."""
         cost = sum(_usual_cost_credits(item) * self.seasons[item.pool_key] for item in items)
         return cost * self.appetites[team_key]
@@ -104,7 +104,7 @@ def plan_bids(market: Market) -> tuple[PlannedBid, ...]:
 def _plan(market: Market, mood: Mood, draft: Draft) -> PlannedBid:
     sized = draft.sized(mood.scales)
     items = tuple(_items(draft, sized))
-    worth = mood.worth_credits(TeamKey(draft.team.key), items)
+    worth = mood.worth(TeamKey(draft.team.key), items)
     first = _first_choice(market, draft, sized, items, worth)
     units = items[0].units_per_lot * sized.max_lots
     return PlannedBid(
@@ -122,13 +122,13 @@ def _items(draft: Draft, sized: Sized) -> Iterator[Item]:
 
 
 def _first_choice(
-    market: Market, draft: Draft, sized: Sized, items: tuple[Item, ...], worth_credits: float
+    market: Market, draft: Draft, sized: Sized, items: tuple[Item, ...], worth: float
 ) -> Alternative:
     """Price what the draft wants most, in a window around its start."""
     earliest, latest = _window(market, draft)
     tier_percent = SPOT_WORTH_PERCENT if draft.tier is Tier.SPOT else 100
     ratio = market.draw.lognormvariate(0, WORTH_SIGMA) * tier_percent / 100
-    offer = max(1, round(worth_credits * ratio))
+    offer = max(1, round(worth * ratio))
     return Alternative(
         number=1,
         tier=draft.tier,

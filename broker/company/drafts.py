@@ -77,20 +77,20 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A use with its size. Units: `units` a day before the demand is scaled, `most_units` after."""
+    """A use with its size: `wanted` units a day before the demand is scaled, `most_units` after."""
 
     use: Use
-    units: float
+    wanted: float
     most_units: int
 
     def scaled_units(self, scales: Scales) -> int:
         """Return the units a day at a scale of the pool's demand, never more than the most."""
-        return min(round(self.units * scales[self.use.pool_key]), self.most_units)
+        return min(round(self.wanted * scales[self.use.pool_key]), self.most_units)
 
     @property
     def unit_days(self) -> float:
         """Return the units times days that this asks for before the demand is scaled."""
-        return self.units * self.use.days
+        return self.wanted * self.use.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class _Crowd:
     def _count(self, draft: Draft) -> None:
         for part in draft.parts:
             for day in part.use.days_from(draft.start):
-                self.asked[part.use.pool_key, day] += round(part.units * 100)
+                self.asked[part.use.pool_key, day] += round(part.wanted * 100)
 
     def density(self, start: int, uses: Sequence[Use]) -> float:
         """Return what is asked on the days of some uses, beside what the tier has there."""
