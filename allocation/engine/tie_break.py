@@ -47,14 +47,25 @@ class Solvers:
 def settle(
     model: Model, variables: Variables, best: Whole, bound: Bound, solvers: Solvers, effort: Effort
 ) -> Settled:
-    """Return the one outcome that the tie-break names, starting from any of the best value."""
+    """Return the one outcome that the tie-break names, starting from any of the best value.
+
+    Usually no other choice of placements is worth as much, and one proof of that settles it.
+    """
     columns = model.columns
     value = rounding.value_of(columns, best)
     open_ = bound.can_reach(columns, value)
     question = Question(model, variables, None, best, open_)
     question = question.requiring(variables.objective(columns.value), value)
-    served = _bids_of_best_outcomes(question, best, solvers.choices, effort)
-    choice, is_only_choice = _heaviest_choice(question, best, solvers.choices, effort)
+    served: set[int] | None = set(columns.bid[best > 0].tolist())
+    choice, is_only_choice = best, not (open_ & (best == 0)).any()
+    if not is_only_choice:
+        another = replace(question, start=None, known_choices=(best,))
+        other = solvers.choices(another, effort)
+        is_only_choice = other.lots is None and other.is_proven
+    if not is_only_choice:
+        known = [best] if other.lots is None else [best, other.lots]
+        served = _bids_of_best_outcomes(question, known, solvers.choices, effort)
+        choice, is_only_choice = _heaviest_choice(question, best, solvers.choices, effort)
     lots, are_only_lots = _heaviest_lots(question, choice, solvers.lots, effort)
     tied = None if served is None else served - set(columns.bid[lots > 0].tolist())
     return Settled(
@@ -63,17 +74,17 @@ def settle(
 
 
 def _bids_of_best_outcomes(
-    question: Question, best: Whole, ask: Ask, effort: Effort
+    question: Question, known: list[Whole], ask: Ask, effort: Effort
 ) -> set[int] | None:
     """List the bids that some outcome of the best value serves; None if the time ran out."""
     bid, open_ = question.model.columns.bid, question.open_placements
-    served = set(bid[best > 0].tolist())
+    served = {b for lots in known if question.accepts(lots) for b in bid[lots > 0].tolist()}
     while True:
         unknown = np.flatnonzero(open_ & ~np.isin(bid, list(served)))
         if not len(unknown):
             return served
         wanted = Terms(unknown, np.ones(len(unknown), np.int64))
-        answer = ask(question.about(wanted, best), effort)
+        answer = ask(question.about(wanted, known[0]), effort)
         if answer.lots is None or not question.accepts(answer.lots):
             return None
         more = set(bid[answer.lots > 0].tolist()) - served
@@ -92,8 +103,6 @@ def _heaviest_choice(
     """
     columns = question.model.columns
     weigh = Terms(np.arange(columns.count), columns.tie_break_weight)
-    if not (question.open_placements & (best == 0)).any():
-        return best, True
     answer = ask(question.about(weigh, best), effort)
     if answer.lots is None or not answer.is_proven or not question.accepts(answer.lots):
         return best, False
