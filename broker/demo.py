@@ -37,7 +37,7 @@ DEMO_DATABASE_URL = "sqlite:///demo.sqlite3"
 """Where the demo is kept when the environment names no other place."""
 
 SEED = 4
-OPTIONS = Options(time_limit_seconds=1.7)
+OPTIONS = Options(time_limit_seconds=1.4)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
 
 PLATFORM_ADMIN = Actor("platform-admin")
