@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -23,9 +25,10 @@ LARGEST_BIDS = 5_000
 """Rounds with more bids are measured by `make bench`."""
 
 
-def broker(*arguments: object) -> subprocess.CompletedProcess[str]:
+def broker(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("broker")), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **settings}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -55,6 +58,16 @@ def test_a_whole_round_is_allocated_in_time_and_judged(whole_round: Path, tmp_pa
     assert report["value"] <= report["bound"] <= report["certified_bound"]
     checked = broker("check", whole_round, out)
     assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_a_whole_round_is_imported_as_a_closed_round(
+    whole_round: Path, migrated_file: Path, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'broker.db')}"
+    imported = broker("import", whole_round, BROKER_DATABASE_URL=url)
+    assert imported.returncode == 0, imported.stderr
+    listed = json.loads(broker("round", "list", "--json", BROKER_DATABASE_URL=url).stdout)
+    assert [row["state"] for row in listed] == ["closed"]
 
 
 def test_the_order_of_rows_changes_no_proven_outcome(tmp_path: Path) -> None:
