@@ -31,7 +31,7 @@ def test_the_setting_of_the_tests_is_no_mistake() -> None:
         ("BROKER_DATABASE_URL", "broker.db"),
         ("BROKER_DATABASE_URL", "sqlite://"),
         ("BROKER_DATABASE_URL", "sqlite:///:memory:"),
-        ("BROKER_DATABASE_URL", "mysql://root@host/market"),
+        ("BROKER_DATABASE_URL", "mysql://market@host/market"),
     ],
 )
 def test_a_setting_that_is_unknown_or_means_nothing_is_named(name: str, value: str) -> None:
@@ -41,5 +41,5 @@ def test_a_setting_that_is_unknown_or_means_nothing_is_named(name: str, value: s
 
 def test_a_password_in_a_refused_url_is_not_printed() -> None:
     with pytest.raises(InvalidSettings) as caught:
-        Settings.from_environment({"BROKER_DATABASE_URL": "mysql://root:hunter2@host/market"})
+        Settings.from_environment({"BROKER_DATABASE_URL": "mysql://market:hunter2@host/market"})
     assert "hunter2" not in str(caught.value)
