@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 
 from allocation.problem import (
@@ -37,16 +36,6 @@ class Placed:
     lots: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """The units that one lot takes of a pool on each day from `first` until before `end`."""
-
-    pool_key: PoolKey
-    first: int
-    end: int
-    units: int
-
-
 def first_come(problem: Problem) -> tuple[Placed, ...]:
     """Serve bids in the order in which they came in; those without a time come last."""
     return _serve(problem, sorted(problem.bids, key=_arrival))
@@ -54,7 +43,15 @@ def first_come(problem: Problem) -> tuple[Placed, ...]:
 
 def density_greedy(problem: Problem) -> tuple[Placed, ...]:
     """Serve bids by the value score per unit and day of their first alternative, best first."""
-    return _serve(problem, sorted(problem.bids, key=_falling_density))
+    unit_days = {bid.key: _unit_days(bid.alternatives[0]) for bid in problem.bids}
+    finest = max(unit_days.values(), default=1) ** 2
+
+    def falling_density(bid: Bid) -> tuple[int, BidKey]:
+        """Return whole parts of 1 / finest: two densities that differ are at least one apart."""
+        value_score = bid.alternatives[0].value_score_per_lot
+        return -(value_score * finest // unit_days[bid.key]), bid.key
+
+    return _serve(problem, sorted(problem.bids, key=falling_density))
 
 
 def value_of(problem: Problem, placed: Iterable[Placed]) -> int:
@@ -72,10 +69,8 @@ def _arrival(bid: Bid) -> tuple[bool, dt.datetime, str]:
     return bid.submitted_at is None, bid.submitted_at or no_time, bid.key
 
 
-def _falling_density(bid: Bid) -> tuple[Fraction, str]:
-    alternative = bid.alternatives[0]
-    unit_days = sum(item.units_per_lot * item.days for item in alternative.items)
-    return Fraction(-alternative.value_score_per_lot, unit_days), bid.key
+def _unit_days(alternative: Alternative) -> int:
+    return sum([item.units_per_lot * item.days for item in alternative.items])
 
 
 def _serve(problem: Problem, bids: Iterable[Bid]) -> tuple[Placed, ...]:
@@ -105,71 +100,74 @@ class _Left:
     def serve(self, bid: Bid) -> Placed | None:
         """Give the bid its first alternative that fits, or nothing."""
         for alternative in bid.alternatives:
-            placed = None if self._is_barred(alternative) else self._place(bid, alternative)
+            placed = self._place(bid, alternative)
             if placed:
                 return placed
         return None
 
     def _is_barred(self, alternative: Alternative) -> bool:
-        reserve_cost_credits = sum(
+        reserve_costs_credits = [
             item.units_per_lot * item.days * self.reserve_prices[item.pool_key]
             for item in alternative.items
-        )
-        return alternative.offer_credits_per_lot < reserve_cost_credits
+        ]
+        return alternative.offer_credits_per_lot < sum(reserve_costs_credits)
 
     def _place(self, bid: Bid, alternative: Alternative) -> Placed | None:
         affordable = self.credits[bid.team_key] // alternative.offer_credits_per_lot
         most = min(alternative.max_lots, affordable)
-        if most < alternative.min_lots:
+        if most < alternative.min_lots or self._is_barred(alternative):
             return None
         runs = _runs(alternative.items)
-        for start in alternative.starts:
-            day = (start - self.starts_on).days
+        first = (alternative.earliest_start - self.starts_on).days
+        last = (alternative.latest_start - self.starts_on).days
+        for day in range(first, last + 1):
             lots = self._lots_that_fit(alternative, runs, day, most)
             if lots:
                 self._take(bid, alternative, runs, day, lots)
+                start = self.starts_on + dt.timedelta(days=day)
                 return Placed(bid.key, alternative.number, start, lots)
         return None
 
     def _lots_that_fit(
-        self, alternative: Alternative, runs: tuple[_Run, ...], day: int, most: int
+        self, alternative: Alternative, runs: tuple[Item, ...], day: int, most: int
     ) -> int:
         """Return the most lots that fit at this start; 0 if fewer than the smallest."""
         for run in runs:
-            days = slice(day + run.first, day + run.end)
-            room = min(self.total[run.pool_key][days])
+            first = day + run.offset_days
+            end = first + run.days
+            room = min(self.total[run.pool_key][first:end])
             if alternative.tier is Tier.RESERVED:
-                room = min(room, *self.reserved[run.pool_key][days])
-            most = min(most, room // run.units)
+                room = min(room, *self.reserved[run.pool_key][first:end])
+            most = min(most, room // run.units_per_lot)
             if most < alternative.min_lots:
                 return 0
         return most
 
     def _take(
-        self, bid: Bid, alternative: Alternative, runs: tuple[_Run, ...], day: int, lots: int
+        self, bid: Bid, alternative: Alternative, runs: tuple[Item, ...], day: int, lots: int
     ) -> None:
         self.credits[bid.team_key] -= alternative.offer_credits_per_lot * lots
         for run in runs:
-            for taken in range(day + run.first, day + run.end):
-                self.total[run.pool_key][taken] -= run.units * lots
+            first, units = day + run.offset_days, run.units_per_lot * lots
+            for taken in range(first, first + run.days):
+                self.total[run.pool_key][taken] -= units
                 if alternative.tier is Tier.RESERVED:
-                    self.reserved[run.pool_key][taken] -= run.units * lots
+                    self.reserved[run.pool_key][taken] -= units
 
 
-def _runs(items: tuple[Item, ...]) -> tuple[_Run, ...]:
+def _runs(items: tuple[Item, ...]) -> tuple[Item, ...]:
     """Return what one lot takes, day by day from the start: items on one pool and day add up."""
-    if len({item.pool_key for item in items}) == len(items):
-        return tuple(
-            _Run(i.pool_key, i.offset_days, i.offset_days + i.days, i.units_per_lot) for i in items
-        )
+    pools = {item.pool_key for item in items}
+    if len(pools) == len(items):
+        return items
     return tuple(
         run
-        for pool_key in sorted({item.pool_key for item in items})
+        for pool_key in sorted(pools)
         for run in _pool_runs(pool_key, [item for item in items if item.pool_key == pool_key])
     )
 
 
-def _pool_runs(pool_key: PoolKey, items: list[Item]) -> Iterable[_Run]:
+def _pool_runs(pool_key: PoolKey, items: list[Item]) -> Iterable[Item]:
     ends = {item.offset_days + item.days for item in items}
     edges = sorted(ends | {item.offset_days for item in items})
     for first, end in pairwise(edges):
@@ -179,4 +177,4 @@ def _pool_runs(pool_key: PoolKey, items: list[Item]) -> Iterable[_Run]:
             if item.offset_days <= first and end <= item.offset_days + item.days
         )
         if units:
-            yield _Run(pool_key, first, end, units)
+            yield Item(pool_key, first, end - first, units)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from fractions import Fraction
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from allocation.baselines import Placed, density_greedy, first_come, value_of
 from allocation.problem import Bid, Problem, Tier
@@ -22,6 +24,9 @@ from tests.reference import best_outcome
 from tests.strategies import problems
 
 ROUNDS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+VALUES = st.integers(1, 10**12) | st.integers(10**12 - 9, 10**12) | st.integers(1, 3)
+UNITS = st.integers(1, 10**9) | st.integers(10**9 - 9, 10**9) | st.integers(1, 3)
 
 
 def at(minute: int, offset_hours: int = 0) -> dt.datetime:
@@ -87,6 +92,22 @@ def test_densities_that_floats_cannot_tell_apart_are_told_apart() -> None:
         close, above, capacity=[some_units(reserved=3)], teams=[a_team("red", 10**12)]
     )
     assert served(density_greedy(problem)) == ["b"]
+
+
+@ROUNDS
+@given(st.tuples(VALUES, UNITS), st.tuples(VALUES, UNITS))
+@example((10**12, 10**9), (10**12 - 999, 10**9 - 1))
+@example((1, 10**9), (1, 10**9 - 1))
+def test_whole_densities_stand_in_the_order_of_the_fractions(
+    one: tuple[int, int], other: tuple[int, int]
+) -> None:
+    bids = [
+        a_bid(key, an_alternative(an_item(units=units), offer=1, value=value))
+        for key, (value, units) in (("a", one), ("b", other))
+    ]
+    one_credit = a_problem(*bids, capacity=[some_units(reserved=10**9)], teams=[a_team("red", 1)])
+    denser = "b" if Fraction(*other) > Fraction(*one) else "a"
+    assert served(density_greedy(one_credit)) == [denser]
 
 
 def test_a_bid_takes_its_first_alternative_that_fits_at_the_earliest_start() -> None:
