@@ -48,6 +48,8 @@ from allocation.problem import (
 FORMAT = 1
 Document = dict[str, Any]
 """A JSON object."""
+Row = tuple[Any, ...]
+"""A JSON list; as a tuple it costs the garbage collector nothing, and there are many."""
 
 
 def canonical_json(value: object) -> bytes:
@@ -74,12 +76,12 @@ def problem_document(problem: Problem) -> Document:
         "starts_on": problem.starts_on.isoformat(),
         "days": problem.days,
         "floor_ratio": [problem.floor_ratio.numerator, problem.floor_ratio.denominator],
-        "pools": [[pool.key, pool.reserve_price_credits] for pool in problem.pools],
+        "pools": [(pool.key, pool.reserve_price_credits) for pool in problem.pools],
         "capacity": [_day_units(row) for row in problem.capacity],
         "commitments": [_day_units(row) for row in problem.commitments],
-        "teams": [[team.key, team.credits] for team in problem.teams],
+        "teams": [(team.key, team.credits) for team in problem.teams],
         "bids": [
-            [bid.key, bid.team_key, [_alternative(a) for a in bid.alternatives]]
+            (bid.key, bid.team_key, tuple(_alternative(a) for a in bid.alternatives))
             for bid in problem.bids
         ],
     }
@@ -131,8 +133,8 @@ def problem_from_round_document(document: Mapping[str, Any]) -> Problem:
     )
 
 
-def _day_units(row: DayUnits) -> list[Any]:
-    return [row.pool_key, row.day.isoformat(), row.reserved_units, row.spot_units]
+def _day_units(row: DayUnits) -> Row:
+    return row.pool_key, row.day.isoformat(), row.reserved_units, row.spot_units
 
 
 def _read_day_units(rows: Iterable[list[Any]]) -> tuple[DayUnits, ...]:
@@ -142,8 +144,8 @@ def _read_day_units(rows: Iterable[list[Any]]) -> tuple[DayUnits, ...]:
     )
 
 
-def _alternative(alternative: Alternative) -> list[Any]:
-    return [
+def _alternative(alternative: Alternative) -> Row:
+    return (
         alternative.number,
         alternative.tier.value,
         alternative.offer_credits_per_lot,
@@ -152,8 +154,8 @@ def _alternative(alternative: Alternative) -> list[Any]:
         alternative.max_lots,
         alternative.earliest_start.isoformat(),
         alternative.latest_start.isoformat(),
-        [[i.pool_key, i.offset_days, i.days, i.units_per_lot] for i in alternative.items],
-    ]
+        tuple([(i.pool_key, i.offset_days, i.days, i.units_per_lot) for i in alternative.items]),
+    )
 
 
 def _read_alternative(row: list[Any]) -> Alternative:
@@ -187,7 +189,7 @@ def decision_document(
     return {
         "format": FORMAT,
         "awards": [_award(award) for award in awards],
-        "declines": [[d.bid_key, d.reason.value] for d in declines],
+        "declines": [(d.bid_key, d.reason.value) for d in declines],
         "prices": [_list_price(price) for price in prices],
     }
 
@@ -204,9 +206,9 @@ def certificate_document(certificate: Certificate) -> Document:
     return {
         "format": FORMAT,
         "scale": certificate.scale,
-        "reserved_prices": [[p, d.isoformat(), n] for p, d, n in certificate.reserved_prices],
-        "total_prices": [[p, d.isoformat(), n] for p, d, n in certificate.total_prices],
-        "credit_prices": [[team, n] for team, n in certificate.credit_prices],
+        "reserved_prices": [(p, d.isoformat(), n) for p, d, n in certificate.reserved_prices],
+        "total_prices": [(p, d.isoformat(), n) for p, d, n in certificate.total_prices],
+        "credit_prices": list(certificate.credit_prices),
     }
 
 
@@ -304,21 +306,21 @@ def outcome_from_document(document: Mapping[str, Any]) -> Outcome:
     )
 
 
-def _award(award: Award) -> list[Any]:
-    place = [award.bid_key, award.alternative, award.start.isoformat(), award.lots]
-    return [*place, award.value_score, award.payment_credits]
+def _award(award: Award) -> Row:
+    place = award.bid_key, award.alternative, award.start.isoformat(), award.lots
+    return *place, award.value_score, award.payment_credits
 
 
-def _decline(decline: Decline) -> list[Any]:
+def _decline(decline: Decline) -> Row:
     day = decline.day.isoformat() if decline.day else None
-    place = [decline.alternative, decline.pool_key, day]
+    place = decline.alternative, decline.pool_key, day
     offer = decline.minimum_winning_offer_credits
-    return [decline.bid_key, decline.reason.value, *place, offer, decline.detail]
+    return decline.bid_key, decline.reason.value, *place, offer, decline.detail
 
 
-def _list_price(price: ListPrice) -> list[Any]:
+def _list_price(price: ListPrice) -> Row:
     day = price.day.isoformat()
-    return [price.pool_key, day, price.tier.value, price.list_price_microcredits]
+    return price.pool_key, day, price.tier.value, price.list_price_microcredits
 
 
 def _read_day_prices(rows: Iterable[list[Any]]) -> tuple[tuple[PoolKey, dt.date, int], ...]:
