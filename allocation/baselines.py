@@ -26,7 +26,7 @@ from allocation.problem import (
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
     """A bid that a baseline serves: with which alternative, from which day, with how many lots."""
 
@@ -75,8 +75,8 @@ def _unit_days(alternative: Alternative) -> int:
 
 def _serve(problem: Problem, bids: Iterable[Bid]) -> tuple[Placed, ...]:
     left = _Left(problem)
-    served = (left.serve(bid) for bid in bids)
-    return tuple(sorted(placed for placed in served if placed))
+    served = [placed for bid in bids if (placed := left.serve(bid))]
+    return tuple(sorted(served, key=lambda placed: placed.bid_key))
 
 
 class _Left:

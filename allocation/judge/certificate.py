@@ -100,10 +100,8 @@ def _worth(prices: Days, units: Days) -> int:
 def _surplus(ground: Ground, ask: Ask, sums: Days, scale: int, credit_price: int) -> int:
     """Return the most that an ask could gain at these prices, over its eligible placements."""
     before_use = scale * ask.value_score - credit_price * ask.offer_credits
-    return max(
-        (
-            lots * (before_use - cost_per_lot(ask, sums, start))
-            for start, lots in ground.eligible[ask.bid_key, ask.number]
-        ),
-        default=0,
-    )
+    surpluses = [
+        lots * (before_use - cost_per_lot(ask, sums, start))
+        for start, lots in ground.eligible[ask.bid_key, ask.number]
+    ]
+    return max(surpluses, default=0)

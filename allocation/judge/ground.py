@@ -133,11 +133,12 @@ def survey(problem: Problem) -> Ground:
 
 
 def most_lots(ask: Ask, days: Days, start: int) -> int:
-    """Return how many lots of an ask fit into these units when it starts on this day."""
-    return min(
-        min(days[run.pool_key][start + run.first : start + run.end]) // run.units
-        for run in ask.runs
-    )
+    """Return how many of its lots fit into these units when an ask starts on this day."""
+    most = ask.max_lots
+    for run in ask.runs:
+        open_units = min(days[run.pool_key][start + run.first : start + run.end])
+        most = min(most, open_units // run.units)
+    return most
 
 
 def _eligible(ground: Ground, ask: Ask) -> Iterator[tuple[int, int]]:
@@ -165,7 +166,7 @@ def _ask(
         offer_credits=alternative.offer_credits_per_lot,
         value_score=alternative.value_score_per_lot,
         reserve_cost_credits=sum(
-            item.units_per_lot * item.days * reserve_prices[item.pool_key] for item in items
+            [item.units_per_lot * item.days * reserve_prices[item.pool_key] for item in items]
         ),
         min_lots=alternative.min_lots,
         max_lots=alternative.max_lots,
@@ -207,10 +208,11 @@ def running_sums(days: Days) -> Days:
 
 def cost_per_lot(ask: Ask, sums: Days, start: int) -> int:
     """Return what one lot costs at prices given as running sums, over all its pools and days."""
-    return sum(
-        run.units * (sums[run.pool_key][start + run.end] - sums[run.pool_key][start + run.first])
-        for run in ask.runs
-    )
+    cost = 0
+    for run in ask.runs:
+        of_pool = sums[run.pool_key]
+        cost += run.units * (of_pool[start + run.end] - of_pool[start + run.first])
+    return cost
 
 
 def _sums(numbers: Iterable[int]) -> Iterator[int]:

@@ -37,38 +37,43 @@ def check_declines(case: Case) -> Iterator[Violation]:
         asks = case.ground.asks.get(decline.bid_key)
         if asks is None:
             continue
-        fitting = [ask for ask in asks if _still_fits(case, ask)]
+        shortages = [shortage_of(ask, case.room_left) for ask in asks]
+        fitting = [shortage for shortage in shortages if _still_fits(case, shortage)]
         if fitting:
             yield Violation(
                 "still-fits",
-                f"Bid {decline.bid_key} is declined although {fitting[0]} still fits after the "
+                f"Bid {decline.bid_key} is declined although {fitting[0].ask} still fits after the "
                 "awards, in units and in credits.",
             )
             continue
-        verdict = _verdict(case, asks)
+        verdict = _verdict(case, shortages)
         yield from _check_reason(decline, verdict)
         yield from _check_facts(case, decline, verdict)
         yield from _check_minimum_winning_offer(case, decline, verdict.ask)
 
 
-def _still_fits(case: Case, ask: Ask) -> bool:
-    if ask.is_barred or ask.offer_credits * ask.min_lots > case.credits_left[ask.team_key]:
+def _still_fits(case: Case, shortage: Shortage) -> bool:
+    ask = shortage.ask
+    if shortage.missing_units or ask.is_barred:
         return False
-    return not shortage_of(ask, case.room_left).missing_units
+    return ask.offer_credits * ask.min_lots <= case.credits_left[ask.team_key]
 
 
 # --- the verdict ---------------------------------------------------------------------------
 
 
-def _verdict(case: Case, asks: tuple[Ask, ...]) -> Verdict:
-    free = [ask for ask in asks if case.ground.eligible[ask.bid_key, ask.number]]
-    return _verdict_of_scarcity(case, free) if free else _verdict_of_never(case, asks)
+def _verdict(case: Case, shortages: list[Shortage]) -> Verdict:
+    eligible = case.ground.eligible
+    free = [s for s in shortages if eligible[s.ask.bid_key, s.ask.number]]
+    if free:
+        return _verdict_of_scarcity(case, closest(free))
+    return _verdict_of_never(case, [shortage.ask for shortage in shortages])
 
 
-def _verdict_of_never(case: Case, asks: tuple[Ask, ...]) -> Verdict:
+def _verdict_of_never(case: Case, asks: list[Ask]) -> Verdict:
     """Give the first code that holds for every ask; else the first of the closest ask."""
     codes = [_never_codes(case, ask) for ask in asks]
-    nearest = closest(asks, case.ground.room)
+    nearest = closest(shortage_of(ask, case.ground.room) for ask in asks)
     shared = [reason for reason in NEVER if all(reason in of_ask for of_ask in codes)]
     reason = shared[0] if shared else _never_codes(case, nearest.ask)[0]
     if reason is Reason.EXCEEDS_POOL:
@@ -92,8 +97,7 @@ def _fits_alone(case: Case, ask: Ask) -> bool:
     return any(most_lots(ask, days, start) >= ask.min_lots for start in ask.starts)
 
 
-def _verdict_of_scarcity(case: Case, free: list[Ask]) -> Verdict:
-    nearest = closest(free, case.room_left)
+def _verdict_of_scarcity(case: Case, nearest: Shortage) -> Verdict:
     place = _place(case, nearest, case.room_left)
     if not case.is_proven:
         return Verdict((_unproven_reason(case, nearest),), nearest.ask, place)

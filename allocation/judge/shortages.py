@@ -24,9 +24,8 @@ class Shortage:
     missing_units: int
 
 
-def closest(asks: Iterable[Ask], room: Room) -> Shortage:
+def closest(shortages: Iterable[Shortage]) -> Shortage:
     """Return the ask that lacks the fewest units; of equal ones, the lowest number."""
-    shortages = (shortage_of(ask, room) for ask in asks)
     return min(shortages, key=lambda s: (s.missing_units, s.ask.number))
 
 
