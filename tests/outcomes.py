@@ -51,13 +51,27 @@ def a_judged_outcome(
     is_proven: bool = False,
 ) -> Outcome:
     """Return an outcome without a flaw; `is_proven` makes its value the claimed bound."""
+    served = baselines.first_come(problem), baselines.density_greedy(problem)
+    placed = max(served, key=lambda awards: baselines.value_of(problem, awards))
+    bound = baselines.value_of(problem, placed) if is_proven else None
+    return an_outcome(problem, placed, pricing=pricing, certificate=certificate, bound=bound)
+
+
+def an_outcome(
+    problem: Problem,
+    placed: tuple[Placed, ...],
+    *,
+    pricing: Pricing = Pricing.CLEARING,
+    certificate: Certificate = NO_PRICES,
+    bound: int | None = None,
+) -> Outcome:
+    """Return all that follows from the awards and the prices; the bound may be a claimed one."""
     first, greedy = baselines.first_come(problem), baselines.density_greedy(problem)
-    placed = max(first, greedy, key=lambda awards: baselines.value_of(problem, awards))
     prices = list_prices(problem, certificate)
     awards = tuple(_award(problem, p, prices, pricing) for p in placed)
     value = baselines.value_of(problem, placed)
     ceiling = certified_bound(problem, certificate)
-    bound = value if is_proven else ceiling
+    bound = ceiling if bound is None else bound
     anywhere = price_anywhere(problem, prices)
     declines = tuple(_declines(problem, placed, anywhere, is_proven=value == bound))
     rows = tuple(_row(place, price) for place, price in sorted(prices.items()))
@@ -257,7 +271,12 @@ def _award(problem: Problem, placed: Placed, prices: Prices, pricing: Pricing) -
 
 
 def certified_bound(problem: Problem, certificate: Certificate) -> int:
-    """Return the value that no outcome can exceed at these prices."""
+    """Return the whole value that no outcome can exceed at these prices."""
+    return floor(exact_bound(problem, certificate))
+
+
+def exact_bound(problem: Problem, certificate: Certificate) -> Fraction:
+    """Return what capacity and credits are worth at these prices, and what the bids gain."""
     room = room_after(problem, ())
     held = {(row.pool_key, row.day): row.reserved_units for row in problem.commitments}
     credits_ = {team.key: team.credits for team in problem.teams}
@@ -272,20 +291,31 @@ def certified_bound(problem: Problem, certificate: Certificate) -> int:
             if (pool, day) == (row.pool_key, row.day):
                 units = row.reserved_units - held.get((pool, day), 0)
                 bound += Fraction(n, certificate.scale) * units
-    prices = certificate_prices(certificate)
     for bid in problem.bids:
-        best = Fraction(0)
-        for alternative in bid.alternatives:
-            offer = alternative.offer_credits_per_lot
-            credit_cost = credit_prices.get(bid.team_key, Fraction(0)) * offer
-            for start in eligible_starts(problem, bid, alternative):
-                use = use_per_lot(alternative, start).items()
-                fits = min(room[alternative.tier, cell] // units for cell, units in use)
-                lots = min(fits, alternative.max_lots, credits_[bid.team_key] // offer)
-                cost = use_cost(alternative, start, prices) + credit_cost
-                best = max(best, lots * (alternative.value_score_per_lot - cost))
-        bound += best
-    return floor(bound)
+        bound += max(most for most, _ in gains(problem, bid, certificate))
+    return bound
+
+
+def gains(problem: Problem, bid: Bid, certificate: Certificate) -> list[tuple[Fraction, Fraction]]:
+    """Return what a bid gains beyond the prices: nothing, or by a placement of it.
+
+    Shape: what is gained at the most lots and at the best lots, first by having no award at all.
+    """
+    room, prices = room_after(problem, ()), certificate_prices(certificate)
+    credits_ = next(team.credits for team in problem.teams if team.key == bid.team_key)
+    numbers = dict(certificate.credit_prices)
+    credit_price = Fraction(numbers.get(bid.team_key, 0), certificate.scale)
+    found = [(Fraction(0), Fraction(0))]
+    for alternative in bid.alternatives:
+        offer = alternative.offer_credits_per_lot
+        for start in eligible_starts(problem, bid, alternative):
+            use = use_per_lot(alternative, start).items()
+            fits = min(room[alternative.tier, cell] // units for cell, units in use)
+            most = min(fits, alternative.max_lots, credits_ // offer)
+            cost = use_cost(alternative, start, prices) + credit_price * offer
+            per_lot = alternative.value_score_per_lot - cost
+            found.append((most * per_lot, max(most * per_lot, alternative.min_lots * per_lot)))
+    return found
 
 
 def _proof(value: int, bound: int, ceiling: int) -> Proof:
