@@ -31,57 +31,102 @@ MOMENTUM_RATIO = 0.7
 
 
 @dataclass(frozen=True)
-class _Dual:
-    """The dual function. Shape: `rows` are reserved cells, then all cells, then teams.
+class _Runs:
+    """The use of every placement, cut into runs of cells that it uses alike.
 
-    `use` holds, for every entry (row, column), the units or credits at the placement's most lots.
+    Over sums of prices from the first cell on, a run costs one subtraction. The sums lie end to
+    end: those of spot use, then those of reserved use, each with a 0 before it.
+
+    Units: `use` is at the placement's most lots.
     """
 
-    limits: Floats
-    row: Places
-    column: Places
+    placement: Places
+    begin: Places
+    end: Places
     use: Floats
+
+
+@dataclass(frozen=True)
+class _Dual:
+    """The dual function. Shape: `limits` and prices are reserved cells, all cells, teams.
+
+    `offer` and `worth` are of each placement at its most lots, `team` is its team; `first` says
+    where the placements of each bid begin, `bid` to which of these bids each belongs.
+    """
+
+    cells: int
+    limits: Floats
+    runs: _Runs
+    team: Places
+    offer: Floats
     worth: Floats
     first: Places
-    length: Places
+    bid: Places
 
     def answer(self, prices: Floats) -> tuple[float, Floats]:
         """Return the bound that prices prove, and what is left of every limit at these prices."""
-        cost = np.bincount(self.column, self.use * prices[self.row], len(self.worth))
-        gain = self.worth - cost
+        gain = self.worth - self._cost(prices)
         best = np.maximum.reduceat(gain, self.first)
-        wanted = self._first_best(gain, best)
-        used = np.bincount(self.row, self.use * wanted[self.column], len(self.limits))
+        used = self._used(self._first_best(gain, best))
         bound = float((self.limits * prices).sum() + best[best > 0].sum())
         return bound, self.limits - used
 
-    def _first_best(self, gain: Floats, best: Floats) -> Floats:
-        """Mark for every bid that gains anything the first of its best placements."""
-        is_best = gain == np.repeat(np.where(best > 0, best, np.inf), self.length)
-        at = np.flatnonzero(is_best)
-        bids, first = np.unique(np.searchsorted(self.first, at, side="right"), return_index=True)
-        wanted = np.zeros(len(gain))
-        wanted[at[first[: len(bids)]]] = 1.0
-        return wanted
+    def _cost(self, prices: Floats) -> Floats:
+        """Return what every placement costs: spot use the total price, reserved use both."""
+        reserved, total, credit = np.split(prices, [self.cells, 2 * self.cells])
+        sums = np.zeros(2 * self.cells + 2)
+        np.cumsum(total, out=sums[1 : self.cells + 1])
+        np.cumsum(reserved + total, out=sums[self.cells + 2 :])
+        paid = self.runs.use * (sums[self.runs.end] - sums[self.runs.begin])
+        cost = np.bincount(self.runs.placement, paid, len(self.worth))
+        return cost + self.offer * credit[self.team]
+
+    def _used(self, wanted: Places) -> Floats:
+        """Return what these placements use of every limit."""
+        is_wanted = np.zeros(len(self.worth), np.bool_)
+        is_wanted[wanted] = True
+        run = np.flatnonzero(is_wanted[self.runs.placement])
+        use, size = self.runs.use[run], 2 * self.cells + 2
+        begun = np.bincount(self.runs.begin[run], use, size)
+        used = np.cumsum(begun - np.bincount(self.runs.end[run], use, size))
+        spot, reserved = used[: self.cells], used[self.cells + 1 : -1]
+        teams = len(self.limits) - 2 * self.cells
+        spent = np.bincount(self.team[wanted], self.offer[wanted], teams)
+        return np.concatenate([reserved, spot + reserved, spent])
+
+    def _first_best(self, gain: Floats, best: Floats) -> Places:
+        """List for every bid that gains anything the first of its best placements."""
+        at = np.flatnonzero((gain > 0) & (gain == best[self.bid]))
+        return at[np.diff(self.bid[at], prepend=-1) > 0]
 
 
 def _dual(model: Model) -> _Dual:
     columns = model.columns
-    cells = len(columns.limits.total_units)
-    held = columns.is_reserved[columns.use_column]
-    row = [columns.use_cell[held], cells + columns.use_cell, 2 * cells + columns.team]
-    column = [columns.use_column[held], columns.use_column, np.arange(columns.count)]
-    amount = [columns.use_units[held], columns.use_units, columns.offer]
-    place = np.concatenate(column)
-    first = np.flatnonzero(np.diff(columns.bid, prepend=-1))
+    starts_bid = np.diff(columns.bid, prepend=-1) > 0
     return _Dual(
+        cells=len(columns.limits.total_units),
         limits=_limits(columns),
-        row=np.concatenate(row),
-        column=place,
-        use=(np.concatenate(amount) * columns.max_lots[place]).astype(float),
+        runs=_cut_runs(columns),
+        team=columns.team,
+        offer=(columns.offer * columns.max_lots).astype(float),
         worth=model.largest_value.astype(float),
-        first=first,
-        length=np.diff(np.append(first, columns.count)),
+        first=np.flatnonzero(starts_bid),
+        bid=np.cumsum(starts_bid) - 1,
+    )
+
+
+def _cut_runs(columns: Columns) -> _Runs:
+    column, cell, units = columns.use_column, columns.use_cell, columns.use_units
+    goes_on = (np.diff(column) == 0) & (np.diff(cell) == 1) & (np.diff(units) == 0)
+    first = np.flatnonzero(np.append(True, ~goes_on))
+    length = np.diff(np.append(first, len(column)))
+    placement = column[first]
+    begin = cell[first] + columns.is_reserved[placement] * (len(columns.limits.total_units) + 1)
+    return _Runs(
+        placement=placement,
+        begin=begin,
+        end=begin + length,
+        use=(units[first] * columns.max_lots[placement]).astype(float),
     )
 
 

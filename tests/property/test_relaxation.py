@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from allocation.certificate import certify
+from allocation.certificate import Duals, certify
 from allocation.columns import build_columns
-from allocation.engine.price_search import search_prices
+from allocation.engine import rounding
+from allocation.engine.price_search import _dual, search_prices
 from allocation.engine.relaxation import solve_relaxation
 from allocation.engine.search import Deadline
 from allocation.model import build
@@ -89,6 +91,29 @@ def test_prices_found_without_an_lp_prove_a_bound_close_to_it(seed: int) -> None
     assert relaxed is not None
     bound = certify(columns, search_prices(model), None)
     assert relaxed.value - 1 <= bound.value <= relaxed.value * 1.005
+
+
+@LAWS
+@given(problems(), st.integers(0, 2**32 - 1))
+def test_the_search_for_prices_counts_what_the_certificate_counts(
+    problem: Problem, seed: int
+) -> None:
+    model = build(build_columns(problem))
+    columns = model.columns
+    assume(columns.count)
+    dual = _dual(model)
+    prices = np.random.default_rng(seed).integers(0, 200, len(dual.limits)) / 64
+    bound, left = dual.answer(prices)
+    exact = certify(columns, Duals(*np.split(prices, [dual.cells, 2 * dual.cells])), None)
+    assert bound * exact.certificate.scale == exact.scaled
+    lots = np.zeros(columns.count, np.int64)
+    for first, placements in enumerate(np.split(np.arange(columns.count), dual.first[1:])):
+        best = placements[np.argmax(exact.gain[placements])]
+        lots[best] = columns.max_lots[best] * (exact.gain[best] > 0)
+        assert dual.bid[placements].tolist() == [first] * len(placements)
+    rest = rounding.left_of(columns, lots)
+    exactly = np.concatenate([rest.reserved_units, rest.total_units, rest.credits])
+    assert left.tolist() == exactly.tolist()
 
 
 def test_a_relaxation_that_is_stopped_has_no_answer() -> None:
