@@ -54,6 +54,11 @@ def is_scale(scale: int) -> bool:
 
 def certified_bound(ground: Ground, certificate: Certificate) -> int:
     """Return what no feasible outcome can exceed, given these prices. Units: value points."""
+    return scaled_bound(ground, certificate) // certificate.scale
+
+
+def scaled_bound(ground: Ground, certificate: Certificate) -> int:
+    """Return the same bound before it is rounded. Units: value points times the scale."""
     reserved, total = _day_prices(ground, certificate)
     scaled = _worth(reserved, ground.room.reserved) + _worth(total, ground.room.total)
     credit_prices = dict.fromkeys(ground.credits, 0) | dict(certificate.credit_prices)
@@ -65,7 +70,7 @@ def certified_bound(ground: Ground, certificate: Certificate) -> int:
             for ask in asks
         )
         scaled += max(0, *surplus)
-    return scaled // certificate.scale
+    return scaled
 
 
 def prices_by_tier(ground: Ground, certificate: Certificate) -> dict[Tier, Days]:

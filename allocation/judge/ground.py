@@ -112,7 +112,7 @@ class Ground:
     def eligible(self) -> dict[tuple[BidKey, int], tuple[tuple[int, int], ...]]:
         """The eligible placements of each ask: start, and the most lots that fit alone."""
         return {
-            (ask.bid_key, ask.number): tuple(_eligible(self, ask))
+            (ask.bid_key, ask.number): tuple(eligible_placements(self, ask))
             for asks in self.asks.values()
             for ask in asks
         }
@@ -141,7 +141,8 @@ def most_lots(ask: Ask, days: Days, start: int) -> int:
     return most
 
 
-def _eligible(ground: Ground, ask: Ask) -> Iterator[tuple[int, int]]:
+def eligible_placements(ground: Ground, ask: Ask) -> Iterator[tuple[int, int]]:
+    """Yield the placements of an ask that could win: start, and the most lots that fit alone."""
     affordable = min(ask.max_lots, ground.credits[ask.team_key] // ask.offer_credits)
     if ask.is_barred or affordable < ask.min_lots:
         return

@@ -9,13 +9,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from allocation.baselines import Placed
 from allocation.judge import check_outcome
 from allocation.judge.certificate import certified_bound
 from allocation.judge.ground import survey
 from allocation.outcome import Certificate, Outcome, Pricing, Reason
-from allocation.problem import Problem
+from allocation.problem import BidKey, Problem
 from tests.builders import a_bid, a_pool, a_problem, a_team, an_alternative, an_item, some_units
-from tests.outcomes import a_judged_outcome, sealed
+from tests.outcomes import a_judged_outcome, an_outcome, sealed
 from tests.reference import best_outcome
 from tests.strategies import problems
 
@@ -48,9 +49,14 @@ def test_an_outcome_without_a_flaw_passes(
     round_: tuple[Problem, Certificate], pricing: Pricing, *, is_proven: bool
 ) -> None:
     problem, certificate = round_
-    outcome = a_judged_outcome(
-        problem, pricing=pricing, certificate=certificate, is_proven=is_proven
-    )
+    if is_proven:
+        best = best_outcome(problem)
+        placed = tuple(Placed(BidKey(bid), *place) for bid, *place in best.choices)
+        outcome = an_outcome(
+            problem, placed, pricing=pricing, certificate=certificate, bound=best.value
+        )
+    else:
+        outcome = a_judged_outcome(problem, pricing=pricing, certificate=certificate)
     assert check_outcome(problem, outcome) == ()
 
 
