@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from allocation.certificate import Duals, certify
@@ -18,7 +18,7 @@ from allocation.engine.relaxation import solve_relaxation
 from allocation.engine.search import Deadline
 from allocation.model import build
 from allocation.problem import Problem
-from tests.builders import a_problem
+from tests.builders import a_bid, a_problem, an_alternative, an_item
 from tests.reference import best_outcome
 from tests.rounds import invented_round
 from tests.strategies import problems
@@ -95,6 +95,7 @@ def test_prices_found_without_an_lp_prove_a_bound_close_to_it(seed: int) -> None
 
 @LAWS
 @given(problems(), st.integers(0, 2**32 - 1))
+@example(a_problem(a_bid("a", an_alternative(an_item(days=2), an_item()))), 1)
 def test_the_search_for_prices_counts_what_the_certificate_counts(
     problem: Problem, seed: int
 ) -> None:
