@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from allocation.columns import Limits, net_limits
 from allocation.outcome import PRICE_SCALE, Award, Decline, Reason
@@ -23,17 +24,14 @@ OUTCOME_FREE = (Reason.EXCEEDS_POOL, Reason.BELOW_RESERVE_PRICE, Reason.INSUFFIC
 class Shortage:
     """What an alternative lacks at its smallest lots and best start.
 
-    Shape: `missing` maps cells (pool index x days + day) to the units that are not there.
+    Shape: `missing` maps cells (pool index x days + day) to the units that are not there; `units`
+    is their sum.
     """
 
     alternative: Alternative
     start: int
+    units: int
     missing: dict[int, int]
-
-    @property
-    def units(self) -> int:
-        """How many units it lacks, over all pools and days."""
-        return sum(self.missing.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,15 @@ class _Left:
         self.total: list[int] = limits.total_units.tolist()
         self.credits: dict[TeamKey, int] = {team.key: team.credits for team in problem.teams}
 
-    def need(self, alternative: Alternative, start: int, lots: int) -> dict[int, int]:
-        """Return the units that so many lots use, per cell."""
+    def day_number(self, day: dt.date) -> int:
+        """Return the number of a day; the first of the sprint is 0."""
+        return (day - self.problem.starts_on).days
+
+    def need(self, alternative: Alternative, lots: int) -> dict[int, int]:
+        """Return the units that so many lots use, per cell, if they start on the first day."""
         need: dict[int, int] = {}
         for item in alternative.items:
-            first = self.pool_index[item.pool_key] * self.problem.days + start + item.offset_days
+            first = self.pool_index[item.pool_key] * self.problem.days + item.offset_days
             for cell in range(first, first + item.days):
                 need[cell] = need.get(cell, 0) + item.units_per_lot * lots
         return need
@@ -70,27 +72,35 @@ class _Left:
     def take(self, team: TeamKey, alternative: Alternative, start: int, lots: int) -> None:
         """Take away what an award uses."""
         self.credits[team] -= alternative.offer_credits_per_lot * lots
-        for cell, units in self.need(alternative, start, lots).items():
-            self.total[cell] -= units
+        for cell, units in self.need(alternative, lots).items():
+            self.total[cell + start] -= units
             if alternative.tier is Tier.RESERVED:
-                self.reserved[cell] -= units
+                self.reserved[cell + start] -= units
+
+    @cached_property
+    def open_to_reserved(self) -> list[int]:
+        """The units per cell that a reserved award could take, once all awards are taken away."""
+        return list(map(min, self.reserved, self.total))
 
     def shortage(self, alternative: Alternative) -> Shortage:
         """Say what an alternative lacks at its smallest lots, at its best and earliest start."""
-        first = (alternative.earliest_start - self.problem.starts_on).days
-        last = (alternative.latest_start - self.problem.starts_on).days
-        tries = (self._shortage_at(alternative, start) for start in range(first, last + 1))
-        return min(tries, key=lambda shortage: shortage.units)
+        need = list(self.need(alternative, alternative.min_lots).items())
+        left = self.open_to_reserved if alternative.tier is Tier.RESERVED else self.total
+        best = self.day_number(alternative.earliest_start)
+        fewest = _missing_units(need, left, best)
+        for start in range(best + 1, self.day_number(alternative.latest_start) + 1):
+            if not fewest:
+                break
+            units = _missing_units(need, left, start)
+            if units < fewest:
+                best, fewest = start, units
+        cells = [(cell + best, units) for cell, units in need]
+        missing = {cell: units - left[cell] for cell, units in cells if units > left[cell]}
+        return Shortage(alternative, best, fewest, missing)
 
-    def _shortage_at(self, alternative: Alternative, start: int) -> Shortage:
-        missing = {}
-        for cell, units in self.need(alternative, start, alternative.min_lots).items():
-            left = self.total[cell]
-            if alternative.tier is Tier.RESERVED:
-                left = min(left, self.reserved[cell])
-            if units > left:
-                missing[cell] = units - left
-        return Shortage(alternative, start, missing)
+
+def _missing_units(need: list[tuple[int, int]], left: list[int], start: int) -> int:
+    return sum([units - left[cell + start] for cell, units in need if units > left[cell + start]])
 
 
 def decline_all(
@@ -104,7 +114,7 @@ def decline_all(
         award = won.get(bid.key)
         if award:
             chosen = next(a for a in bid.alternatives if a.number == award.alternative)
-            left.take(bid.team_key, chosen, (award.start - problem.starts_on).days, award.lots)
+            left.take(bid.team_key, chosen, left.day_number(award.start), award.lots)
     writer = _Writer(problem, listed, circumstances, empty, left)
     return tuple(writer.decline(bid) for bid in problem.bids if bid.key not in won)
 
@@ -144,8 +154,8 @@ class _Writer:
         shared = [r for r in OUTCOME_FREE if all(r in found for found in barriers)]
         reason = shared[0] if shared else barriers[closest][0]
         if reason is not Reason.EXCEEDS_POOL and shared:
-            return self._written(bid, reason, shortages[0], [])
-        return self._written(bid, reason, shortages[closest], self._places(shortages[closest]))
+            return self._written(bid, reason, shortages[0], None)
+        return self._written(bid, reason, shortages[closest], self._place(shortages[closest]))
 
     def _scarce(self, bid: Bid, closest: Shortage) -> Decline:
         """Decline a bid that lost to others, by what is left after the awards."""
@@ -153,7 +163,7 @@ class _Writer:
         if self.circumstances.is_proven:
             is_tied = bid.key in self.circumstances.tied
             reason = Reason.TIE_BREAK if is_tied else self._scarcity_reason(closest)
-        return self._written(bid, reason, closest, self._places(closest))
+        return self._written(bid, reason, closest, self._place(closest))
 
     def _scarcity_reason(self, closest: Shortage) -> Reason:
         if not closest.missing:
@@ -172,20 +182,19 @@ class _Writer:
         start = self.problem.starts_on + dt.timedelta(days=closest.start)
         return self.listed.list_cost_microcredits(closest.alternative, start)
 
-    def _places(self, shortage: Shortage) -> list[_Place]:
-        """List where units are missing, what decided most first."""
+    def _place(self, shortage: Shortage) -> _Place | None:
+        """Return where units are missing that decided most, if any are."""
         tier, days = shortage.alternative.tier, self.problem.days
         places = []
         for cell, missing in shortage.missing.items():
             pool = self.problem.pools[cell // days].key
             day = self.problem.starts_on + dt.timedelta(days=cell % days)
             places.append(_Place(pool, day, missing, self.listed.microcredits(pool, day, tier)))
-        return sorted(places, key=lambda p: (-p.price * p.missing_units, p.pool_key, p.day))
+        return min(places, key=_falling_worth, default=None)
 
     def _written(
-        self, bid: Bid, reason: Reason, shortage: Shortage, places: list[_Place]
+        self, bid: Bid, reason: Reason, shortage: Shortage, place: _Place | None
     ) -> Decline:
-        place = places[0] if places else None
         facts = _Facts(bid, shortage.alternative, place, self.empty.credits[bid.team_key])
         return Decline(
             bid_key=bid.key,
@@ -206,6 +215,10 @@ class _Place:
 
     def __str__(self) -> str:
         return f"{self.pool_key} on {self.day.isoformat()}"
+
+
+def _falling_worth(place: _Place) -> tuple[int, PoolKey, dt.date]:
+    return -place.price * place.missing_units, place.pool_key, place.day
 
 
 @dataclass(frozen=True, slots=True)
