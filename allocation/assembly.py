@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from importlib.metadata import version
 
 import numpy as np
@@ -18,12 +20,14 @@ from allocation.certificate import Bound, certify
 from allocation.columns import Columns, Whole, build_columns
 from allocation.engine import rounding
 from allocation.engine.price_search import search_prices
+from allocation.floors import Fairness, Floors, floor_report, floors_of_ceilings
 from allocation.model import build
 from allocation.options import Options
 from allocation.outcome import (
     Award,
     Baselines,
     Counts,
+    FloorReport,
     Outcome,
     Proof,
     Report,
@@ -42,7 +46,7 @@ class Result:
 
     Units: `bound` is whole value points, `seconds` per stage; `began` is a reading of the clock.
     `provers` are the solvers that claim that nothing is worth more; `tied_bids` index the
-    problem's bids.
+    problem's bids; `fairness` is there where the policy has floors.
     """
 
     columns: Columns
@@ -57,6 +61,7 @@ class Result:
     stopped_by_clock: bool = True
     is_unique: bool = False
     tied_bids: frozenset[int] = frozenset()
+    fairness: Fairness | None = None
 
     @property
     def value(self) -> int:
@@ -65,8 +70,16 @@ class Result:
 
     @property
     def is_proven(self) -> bool:
-        """Say whether nothing better can exist."""
-        return self.value == self.bound
+        """Say whether nothing better can exist, neither fairer nor worth more."""
+        return self.value == self.bound and (self.floors is None or self.floors.is_proven)
+
+    @cached_property
+    def floors(self) -> FloorReport | None:
+        """How the floors were met; None without any."""
+        if self.fairness is None:
+            return None
+        values = rounding.team_values(self.columns, self.lots).tolist()
+        return floor_report(self.columns.problem, self.fairness, values, self.value)
 
 
 def assemble(result: Result, options: Options, clock: Clock) -> Outcome:
@@ -123,6 +136,7 @@ def _report(
         solver=result.solver,
         baselines=result.baselines,
         counts=counts,
+        floors=result.floors,
     )
 
 
@@ -184,15 +198,35 @@ def baseline_outcome(problem: Problem, options: Options, clock: Clock, why: str)
     certified = certify(columns, search_prices(build(columns)), None)
     values, served = serve_baselines(columns)
     order = np.argsort(-certified.gain.astype(float), kind="stable").tolist()
-    best = max(served, key=lambda lots: rounding.value_of(columns, lots))
+    filled = [rounding.serve(columns, order, lots) for lots in served]
+    fairness = _guarded(columns, certified, filled) if problem.floor_ratio else None
     result = Result(
         columns=columns,
-        lots=rounding.serve(columns, order, best),
+        lots=fairest(columns, filled, fairness.floors if fairness else None),
         certified=certified,
         bound=certified.value,
         baselines=values,
         began=began,
         seconds={},
         solver=describe_solver("baseline", [], options) | {"why": why},
+        fairness=fairness,
     )
     return assemble(result, options, clock)
+
+
+def _guarded(columns: Columns, certified: Bound, served: list[Whole]) -> Fairness:
+    """Return floors that are certainly high enough, for want of a solver."""
+    without = max(rounding.value_of(columns, lots) for lots in served)
+    floors = floors_of_ceilings(columns, certified)
+    return Fairness(floors, is_proven=False, value_without_floors=without)
+
+
+def fairest(columns: Columns, served: list[Whole], floors: Floors | None) -> Whole:
+    """Return the outcome with the smallest largest shortfall; of equal ones the most valuable."""
+
+    def rank(lots: Whole) -> tuple[Fraction, int]:
+        values = rounding.team_values(columns, lots).tolist()
+        shortfall = floors.largest_shortfall(values) if floors else Fraction(0)
+        return shortfall, -rounding.value_of(columns, lots)
+
+    return min(served, key=rank)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -26,15 +26,17 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Limits:
-    """Units of every pool and day, net of commitments, and credits of every team.
+    """Units of every pool and day, net of commitments; credits and least value of every team.
 
     Shape: `reserved_units` and `total_units` have one entry per cell, cell = pool index x days +
-    day index; `credits` has one per team.
+    day index; `credits` and `least_value` have one per team. Units: `least_value` is what a team's
+    awards must reach, in value points; 0 or less demands nothing.
     """
 
     reserved_units: Whole
     total_units: Whole
     credits: Whole
+    least_value: Whole
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,30 @@ class Columns:
     def count(self) -> int:
         """How many placements are eligible."""
         return len(self.bid)
+
+    def only(self, chosen: Whole) -> Columns:
+        """Return some of the placements, in their order, within the same limits."""
+        length = np.diff(self.use_from)[chosen]
+        entry = np.repeat(self.use_from[chosen], length) + _count_within(length)
+        return replace(
+            self,
+            bid=self.bid[chosen],
+            team=self.team[chosen],
+            alternative=self.alternative[chosen],
+            start=self.start[chosen],
+            is_reserved=self.is_reserved[chosen],
+            offer=self.offer[chosen],
+            value=self.value[chosen],
+            min_lots=self.min_lots[chosen],
+            max_lots=self.max_lots[chosen],
+            use_column=np.repeat(np.arange(len(chosen)), length),
+            use_cell=self.use_cell[entry],
+            use_units=self.use_units[entry],
+        )
+
+    def demanding(self, least_value: list[int]) -> Columns:
+        """Return the same placements with what every team's awards must reach, in points."""
+        return replace(self, limits=replace(self.limits, least_value=_whole(least_value)))
 
     def start_day(self, k: int) -> dt.date:
         """Return the start day of a placement."""
@@ -102,6 +128,7 @@ def net_limits(problem: Problem) -> Limits:
         reserved_units=gross_reserved - held_reserved,
         total_units=gross_reserved + gross_spot - held_reserved - held_spot,
         credits=_whole([team.credits for team in problem.teams]),
+        least_value=np.zeros(len(problem.teams), np.int64),
     )
 
 

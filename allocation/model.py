@@ -37,18 +37,22 @@ class Block:
 
 @dataclass(frozen=True)
 class Model:
-    """All that a solver needs: the columns, their lots (C5) and the blocks of rows (C1 to C4)."""
+    """All that a solver needs: the columns, their lots (C5) and the blocks of rows (C1 to C4, C7).
+
+    Without floors C7 has no rows.
+    """
 
     columns: Columns
     bids: Block
     reserved: Block
     total: Block
     credits: Block
+    floors: Block
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         """Every block, in the order of its tag."""
-        return self.bids, self.reserved, self.total, self.credits
+        return self.bids, self.reserved, self.total, self.credits, self.floors
 
     @cached_property
     def largest_value(self) -> Whole:
@@ -64,6 +68,7 @@ def build(columns: Columns) -> Model:
         reserved=add_reserved_capacity(columns),
         total=add_total_capacity(columns),
         credits=add_team_credits(columns),
+        floors=add_floors(columns),
     )
 
 
@@ -110,6 +115,24 @@ def add_team_credits(columns: Columns) -> Block:
         row=row,
         column=order,
         coefficient=columns.offer[order],
+    )
+
+
+def add_floors(columns: Columns) -> Block:
+    """(C7) The awards of a team reach its least value: −Σ v y ≤ −least, where that is above 0."""
+    present = np.flatnonzero(columns.limits.least_value > 0)
+    order = np.argsort(columns.team, kind="stable")
+    order = order[np.isin(columns.team[order], present)]
+    teams = columns.problem.teams
+    return Block(
+        family="C7",
+        of_lots=True,
+        names=tuple(f"C7[{teams[m].key}]" for m in present.tolist()),
+        place=present,
+        upper=-columns.limits.least_value[present],
+        row=np.searchsorted(present, columns.team[order]),
+        column=order,
+        coefficient=-columns.value[order],
     )
 
 

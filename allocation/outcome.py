@@ -141,8 +141,38 @@ class Baselines:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamFloor:
+    """What a team was to get at least, what it got, and what is missing, in value points."""
+
+    team_key: TeamKey
+    floor: int
+    value: int
+    shortfall: int
+
+
+@dataclass(frozen=True, slots=True)
+class FloorReport:
+    """How a round met its fairness floors, and what they cost. Units: value points.
+
+    `ratio` is the policy's, as text with all its digits; `shortfall_ratio` the largest part of a
+    floor that is missed, and `is_proven` says that it could not be smaller. Shape: `teams` has the
+    teams that bid, ordered by key.
+    """
+
+    ratio: str
+    shortfall_ratio: float
+    is_proven: bool
+    teams: tuple[TeamFloor, ...]
+    value_without_floors: int
+    price_of_fairness: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What an outcome says about itself. Units: value, bounds in value points; times in seconds."""
+    """What an outcome says about itself. Units: value, bounds in value points; times in seconds.
+
+    `floors` is there where the policy has floors.
+    """
 
     round_key: RoundKey
     problem_sha256: str
@@ -160,6 +190,7 @@ class Report:
     solver: Mapping[str, Any]
     baselines: Baselines
     counts: Counts
+    floors: FloorReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

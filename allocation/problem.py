@@ -23,6 +23,10 @@ TeamKey = NewType("TeamKey", str)
 BidKey = NewType("BidKey", str)
 
 
+MOST_DECIMALS = 1000
+"""A policy's floor ratio has no more."""
+
+
 class Tier(StrEnum):
     """How firmly an award holds its units: for the whole sprint, or until somebody outbids it."""
 
@@ -153,6 +157,16 @@ class Problem:
 def default_nonce(round_key: str) -> str:
     """Return the nonce of a round whose folder names none: the hex SHA-256 of its key."""
     return hashlib.sha256(round_key.encode()).hexdigest()
+
+
+def exact_text(ratio: Fraction) -> str:
+    """Write a ratio with all its digits, such as 0.5; as 1/3 where no decimal is exact."""
+    for decimals in range(MOST_DECIMALS + 1):
+        scaled = ratio * 10**decimals
+        if scaled.denominator == 1:
+            whole, part = divmod(scaled.numerator, 10**decimals)
+            return f"{whole}.{part:0{decimals}}"
+    return str(ratio)
 
 
 def _open_rows(rows: tuple[DayUnits, ...]) -> tuple[DayUnits, ...]:

@@ -20,6 +20,7 @@ from allocation.outcome import (
     Certificate,
     Counts,
     Decline,
+    FloorReport,
     ListPrice,
     Outcome,
     Pricing,
@@ -28,6 +29,7 @@ from allocation.outcome import (
     Report,
     Status,
     StoppedBy,
+    TeamFloor,
     TieBreak,
 )
 from allocation.problem import (
@@ -224,6 +226,7 @@ def certificate_from_document(document: Mapping[str, Any]) -> Certificate:
 
 def report_document(report: Report) -> Document:
     """Return the report as `report.json` holds it."""
+    floors = {} if report.floors is None else {"floors": floors_document(report.floors)}
     return {
         "format": FORMAT,
         "round_key": report.round_key,
@@ -242,7 +245,32 @@ def report_document(report: Report) -> Document:
         "solver": dict(report.solver),
         "baselines": asdict(report.baselines),
         "counts": asdict(report.counts),
+        **floors,
     }
+
+
+def floors_document(floors: FloorReport) -> Document:
+    """Return the `floors` of `report.json`."""
+    return {
+        "ratio": floors.ratio,
+        "shortfall_ratio": floors.shortfall_ratio,
+        "proven": floors.is_proven,
+        "teams": [asdict(team) for team in floors.teams],
+        "value_without_floors": floors.value_without_floors,
+        "price_of_fairness": floors.price_of_fairness,
+    }
+
+
+def floors_from_document(document: Mapping[str, Any]) -> FloorReport:
+    """Rebuild the floors of a report. Raises: KeyError or TypeError if they are none."""
+    return FloorReport(
+        ratio=document["ratio"],
+        shortfall_ratio=document["shortfall_ratio"],
+        is_proven=document["proven"],
+        teams=tuple(TeamFloor(**team) for team in document["teams"]),
+        value_without_floors=document["value_without_floors"],
+        price_of_fairness=document["price_of_fairness"],
+    )
 
 
 def report_from_document(document: Mapping[str, Any]) -> Report:
@@ -264,6 +292,7 @@ def report_from_document(document: Mapping[str, Any]) -> Report:
         solver=dict(document["solver"]),
         baselines=Baselines(**document["baselines"]),
         counts=Counts(**document["counts"]),
+        floors=floors_from_document(document["floors"]) if "floors" in document else None,
     )
 
 

@@ -116,7 +116,6 @@ def _claim(
     published = published_run(session, row)
     if published is not None:
         return _ran(row, published, None)
-    _refuse_floors(row)
     _close_if_due(session, row, change)
     if row.state != RoundState.CLOSED:
         raise Refused(f"Round {round_key} is {row.state}; only a closed round can be run.")
@@ -125,14 +124,6 @@ def _claim(
     problem = frozen_problem(session, row)
     run_id = _start_run(session, row, purpose, problem, change)
     return _Claim(round_key, run_id, lease, problem)
-
-
-def _refuse_floors(row: RoundRow) -> None:
-    if row.floor_ratio > 0:
-        raise Refused(
-            f"Round {row.key} asks for fairness floors, which this version does not support.",
-            hint="Give the round a floor ratio of 0.",
-        )
 
 
 def _close_if_due(session: Session, row: RoundRow, change: Change) -> None:

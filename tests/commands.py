@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.folders import SMALL_FOLDER
 
 SOUND = {name: text for name, text in SMALL_FOLDER.items() if name != "policy.json"}
-"""A round that this version can run."""
+"""A round whose policy has no floors."""
 
 
 @dataclass(frozen=True)

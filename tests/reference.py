@@ -1,7 +1,8 @@
 """The best outcome of a tiny round by looking at all of them; slow, short, and on its own.
 
 It shares no code with the engine: bids are taken one after the other, and for every remainder of
-the round the best way to get there is kept. Best is largest value, then the written tie-break.
+the round the best way to get there is kept. Best is the smallest largest shortfall against the
+floors, where there are any, then largest value, then the written tie-break.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 
-from allocation.problem import Alternative, Bid, Problem, Tier
+from allocation.problem import Alternative, Bid, Problem, TeamKey, Tier
 
 Score = tuple[int, int, int]
 """Value, sum of tie-break weights, sum of weights times lots: compared in this order."""
@@ -20,6 +23,8 @@ Choice = tuple[str, int, dt.date, int]
 """Bid, alternative, start, lots."""
 Left = tuple[int, ...]
 """What is left of every limit: reserved units and all units of a pool and day, credits."""
+Owed = tuple[int, ...]
+"""What the awards of every team still have to be worth to reach its floor."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Best:
     score: Score
     choices: tuple[Choice, ...]
     outcome_count: int
+    shortfall: Fraction
 
     @property
     def value(self) -> int:
@@ -38,6 +44,7 @@ class Best:
 @dataclass(frozen=True)
 class _Option:
     use: tuple[tuple[int, int], ...]
+    team: int
     score: Score
     choice: Choice
 
@@ -49,22 +56,32 @@ class _Way:
     outcome_count: int
 
 
-def best_outcome(problem: Problem) -> Best:
-    """Return the best outcome of a round of up to about eight bids."""
+Ways = dict[tuple[Left, Owed], _Way]
+
+
+def best_outcome(problem: Problem, floors: Mapping[TeamKey, int] | None = None) -> Best:
+    """Return the best outcome of a round of up to about eight bids; fewer where it has floors."""
+    due = tuple((floors or {}).get(team.key, 0) for team in problem.teams)
     limits = _limits(problem)
     places = {name: place for place, name in enumerate(limits)}
     options = [_options(problem, bid, places, limits) for bid in problem.bids]
     options.sort(key=len)
     at_most = _rest_at_most(options)
     appetite = _rest_appetite(options, len(limits))
-    lower = _greedy_value(options, tuple(limits.values()))
-    ways = {_cut(tuple(limits.values()), appetite[0]): _Way((0, 0, 0), (), 1)}
+    lower = 0 if any(due) else _greedy_value(options, tuple(limits.values()))
+    ways = {(_cut(tuple(limits.values()), appetite[0]), due): _Way((0, 0, 0), (), 1)}
     for number, of_bid in enumerate(options):
         ways = _extend(ways, of_bid, appetite[number + 1], lower - at_most[number + 1])
-    best = max(way.score for way in ways.values())
-    equal = [way for way in ways.values() if way.score == best]
+    ranks = {key: (-_shortfall(due, key[1]), way.score) for key, way in ways.items()}
+    best = max(ranks.values())
+    equal = [ways[key] for key, rank in ranks.items() if rank == best]
     outcome_count = sum(way.outcome_count for way in equal)
-    return Best(best, tuple(sorted(equal[0].choices)), outcome_count)
+    return Best(best[1], tuple(sorted(equal[0].choices)), outcome_count, -best[0])
+
+
+def _shortfall(due: Owed, owed: Owed) -> Fraction:
+    missed = (Fraction(o, d) for o, d in zip(owed, due, strict=True) if d)
+    return max(missed, default=Fraction(0))
 
 
 def tie_break_weight(problem: Problem, bid_key: str, alternative: int, start: dt.date) -> int:
@@ -92,6 +109,7 @@ def _options(
     problem: Problem, bid: Bid, places: dict[object, int], limits: dict[object, int]
 ) -> list[_Option]:
     found = []
+    team = [team.key for team in problem.teams].index(bid.team_key)
     for alternative in filter(partial(_is_allowed, problem), bid.alternatives):
         for start in alternative.starts:
             weight = tie_break_weight(problem, bid.key, alternative.number, start)
@@ -102,7 +120,7 @@ def _options(
                     score = (lots * alternative.value_score_per_lot, weight, weight * lots)
                     choice = (bid.key, alternative.number, start, lots)
                     pairs = tuple((places[name], amount) for name, amount in use.items())
-                    found.append(_Option(pairs, score, choice))
+                    found.append(_Option(pairs, team, score, choice))
     return found
 
 
@@ -160,14 +178,12 @@ def _cut(left: Left, appetite: Left) -> Left:
     return tuple(map(min, left, appetite))
 
 
-def _extend(
-    ways: dict[Left, _Way], of_bid: list[_Option], appetite: Left, least_value: int
-) -> dict[Left, _Way]:
+def _extend(ways: Ways, of_bid: list[_Option], appetite: Left, least_value: int) -> Ways:
     """Decide one more bid in every way; drop what can no longer reach the known value."""
-    extended: dict[Left, _Way] = {}
-    for left, way in ways.items():
+    extended: Ways = {}
+    for (left, owed), way in ways.items():
         if way.score[0] >= least_value:
-            _keep(extended, _cut(left, appetite), way)
+            _keep(extended, (_cut(left, appetite), owed), way)
         for option in of_bid:
             is_hopeless = way.score[0] + option.score[0] < least_value
             if is_hopeless or any(left[place] < amount for place, amount in option.use):
@@ -175,7 +191,7 @@ def _extend(
             after = list(left)
             for place, amount in option.use:
                 after[place] -= amount
-            _keep(extended, _cut(tuple(after), appetite), _with(way, option))
+            _keep(extended, (_cut(tuple(after), appetite), _paid(owed, option)), _with(way, option))
     return extended
 
 
@@ -184,10 +200,16 @@ def _with(way: _Way, option: _Option) -> _Way:
     return _Way((value, weight, weighted_lots), (*way.choices, option.choice), way.outcome_count)
 
 
-def _keep(ways: dict[Left, _Way], left: Left, way: _Way) -> None:
-    known = ways.get(left)
+def _paid(owed: Owed, option: _Option) -> Owed:
+    """Return what is owed to every team after an award."""
+    value = option.score[0]
+    return tuple(max(0, o - value) if n == option.team else o for n, o in enumerate(owed))
+
+
+def _keep(ways: Ways, place: tuple[Left, Owed], way: _Way) -> None:
+    known = ways.get(place)
     if known is None or way.score > known.score:
-        ways[left] = way
+        ways[place] = way
     elif way.score == known.score:
         outcome_count = known.outcome_count + way.outcome_count
-        ways[left] = _Way(known.score, known.choices, outcome_count)
+        ways[place] = _Way(known.score, known.choices, outcome_count)

@@ -7,6 +7,7 @@ lots = max · f, the choices and the ranges of lots add nothing to it. Built fro
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 import numpy as np
 from ortools.math_opt import model_pb2
@@ -18,12 +19,25 @@ from allocation.model import Block, Model
 
 
 def relaxation(model: Model) -> mathopt.Model:
-    """Return the LP relaxation: a fraction per placement, the rows of C1 to C4 in order."""
+    """Return the LP relaxation: a fraction per placement, the rows of every block in order."""
+    return mathopt.Model.from_model_proto(_relaxation(model))
+
+
+def slice_relaxation(model: Model, share: Fraction) -> mathopt.Model:
+    """Return the LP relaxation with so much of every pool and day, and all credits."""
+    proto = _relaxation(model)
+    units = [*model.reserved.upper.tolist(), *model.total.upper.tolist()]
+    for row, amount in enumerate(units, len(model.bids.upper)):
+        proto.linear_constraints.upper_bounds[row] = float(amount * share)
+    return mathopt.Model.from_model_proto(proto)
+
+
+def _relaxation(model: Model) -> model_pb2.ModelProto:
     count = model.columns.count
     proto = _new_model(np.ones(count, np.int64), is_integer=False)
     _set_objective(proto, Terms(np.arange(count), model.largest_value))
     _add_rows(proto, [_in_fractions(model, block) for block in model.blocks])
-    return mathopt.Model.from_model_proto(proto)
+    return proto
 
 
 def _in_fractions(model: Model, block: Block) -> Rows:
@@ -32,7 +46,7 @@ def _in_fractions(model: Model, block: Block) -> Rows:
 
 
 def mixed_integer_program(model: Model, variables: Variables) -> mathopt.Model:
-    """Return the whole model: choices and lots, the rows of C1 to C5."""
+    """Return the whole model: choices and lots, the rows of every block and of C5."""
     columns = model.columns
     ones = np.ones(columns.count, np.int64)
     proto = _new_model(np.concatenate([ones, columns.max_lots[variables.varying]]), is_integer=True)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from allocation.assembly import Result, assemble, describe_solver, serve_baselines
+from allocation.assembly import Result, assemble, describe_solver, fairest, serve_baselines
 from allocation.certificate import Bound, certify
-from allocation.columns import build_columns
+from allocation.columns import Whole, build_columns
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs
+from allocation.engine.floor_search import demanding, find_fairest, find_floors, serve_floors
 from allocation.engine.neighbourhoods import search_neighbourhoods, solve_core
 from allocation.engine.price_search import search_prices
 from allocation.engine.question import Answer, Effort, Question
@@ -30,6 +31,7 @@ from allocation.engine.search import (
     largest_row_sum,
 )
 from allocation.engine.variables import Variables, lay_out
+from allocation.floors import Fairness, Floors
 from allocation.model import Model, build
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome
@@ -54,6 +56,11 @@ BRANCH_SHARE = 0.6
 """The part of the time left after the relaxation that branch and bound may use."""
 CONSTRAINT_SHARE = 0.8
 """The part of the time left after branch and bound that CP-SAT may use."""
+WITHOUT_FLOORS_SHARE = 0.4
+"""The part of the time that the search without floors may use, where the policy has floors."""
+SLICES_SHARE = 0.2
+FAIREST_SHARE = 0.4
+"""The parts of the time left that the worth of slices and the smallest shortfall may use."""
 LEAST_OPINION_SECONDS = 0.5
 """A second opinion on a proven outcome may take as long as the first, and at least this."""
 FINISH_RATIO = 0.06
@@ -78,7 +85,7 @@ def allocate(
     """
     run = _Run(problem, options, clock, report, clock() if began is None else began)
     run.start()
-    if not run.incumbent.is_proven:
+    if not run.is_proven:
         keep(assemble(run.result(), options, clock))
     run.search()
     return assemble(run.result(), options, clock)
@@ -98,6 +105,10 @@ class _Run:
     clock_stopped: bool = False
     is_unique: bool = False
     tied_bids: frozenset[int] = frozenset()
+    floors: Floors | None = None
+    is_demanding: bool = False
+    is_fairest: bool = False
+    value_without_floors: int = 0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -105,7 +116,7 @@ class _Run:
         began = self.clock()
         yield
         now = self.clock()
-        self.seconds[name] = round(now - began, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - began, 3)
         known = getattr(self, "incumbent", None)
         value, bound = (known.value, known.bound) if known else (None, None)
         self.report(Progress(name, value, bound, now - self.began))
@@ -127,9 +138,29 @@ class _Run:
             self.relax()
         with self.stage("rounding"):
             self.round_relaxation()
+        if self.problem.floor_ratio:
+            with self.stage("slices"):
+                self.floors = find_floors(
+                    self.columns, self.bound, self.deadline.share(SLICES_SHARE)
+                )
 
     def search(self) -> None:
         """Improve and prove until the outcome is proven or the time is used; then break ties."""
+        if self.floors:
+            self.search_without_floors()
+            with self.stage("floors"):
+                self.meet_floors(self.floors)
+        self.improve()
+        if self.is_proven:
+            with self.stage("tie-break"):
+                self.break_ties()
+        if self.wants_second_opinion():
+            with self.stage("second-opinion"):
+                spent = self.clock() - self.began
+                self.constraint_search(self.deadline.within(max(LEAST_OPINION_SECONDS, spent)))
+
+    def improve(self) -> None:
+        """Improve and prove the outcome, one kind of search after the other."""
         if not self.incumbent.is_proven and self.columns.count > LARGEST_WHOLE:
             self.search_parts()
         if not self.incumbent.is_proven and self.columns.count <= LARGEST_BRANCHED:
@@ -138,13 +169,49 @@ class _Run:
         if not self.incumbent.is_proven and self.is_small():
             with self.stage("constraint-search"):
                 self.constraint_search(self.deadline.share(CONSTRAINT_SHARE))
-        if self.incumbent.is_proven:
-            with self.stage("tie-break"):
-                self.break_ties()
-        if self.wants_second_opinion():
-            with self.stage("second-opinion"):
-                spent = self.clock() - self.began
-                self.constraint_search(self.deadline.within(max(LEAST_OPINION_SECONDS, spent)))
+
+    def search_without_floors(self) -> None:
+        """Say what the round is worth where the floors demand nothing."""
+        end, self.deadline = self.deadline, self.deadline.share(WITHOUT_FLOORS_SHARE)
+        self.improve()
+        self.deadline = end
+
+    def meet_floors(self, floors: Floors) -> None:
+        """Find what misses the floors least, and demand from now on that nothing misses more."""
+        known = self.known_outcomes()
+        self.value_without_floors = max(rounding.value_of(self.columns, lots) for lots in known)
+        effort = self.effort(self.deadline.share(FAIREST_SHARE))
+        if floors.largest_shortfall(rounding.team_values(self.columns, known[0]).tolist()):
+            known.extend(serve_floors(self.columns, floors, self.guided_orders()[0]))
+        found = find_fairest(self.model, floors, known, self.ask_two, effort)
+        self.is_demanding, self.is_fairest = True, found.is_proven
+        self.clock_stopped |= not found.is_proven
+        self.model = demanding(self.model, floors.least_values(found.shortfall))
+        self.columns = self.model.columns
+        self.variables = lay_out(self.model)
+        self.incumbent.demand(self.columns, found.lots)
+        for lots in known:
+            self.incumbent.offer(lots)
+        self.fill()
+
+    def known_outcomes(self) -> list[Whole]:
+        """List the best outcome so far, then the baselines, each with all that still fits."""
+        order = self.by_gain()
+        known = [self.incumbent.lots, *self.baseline_lots]
+        return [rounding.serve(self.columns, order, lots) for lots in known]
+
+    def ask_two(self, question: Question, effort: Effort) -> Answer:
+        """Ask HiGHS where it is trusted; CP-SAT where that says nothing sound, on small rounds."""
+        from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
+
+        if self.incumbent.trusts_one_solver:
+            half = effort.deadline.share(0.5) if self.is_small() else effort.deadline
+            answer = ask_highs(question, replace(effort, deadline=half))
+            self.note("HiGHS", answer)
+            is_sound = answer.lots is None or question.accepts(answer.lots)
+            if (answer.is_proven and is_sound) or not self.is_small():
+                return answer
+        return ask_cpsat(question, effort)
 
     def run_baselines(self) -> None:
         """Let the two simple rules serve the round; the outcome is never worse."""
@@ -172,17 +239,25 @@ class _Run:
 
     def round_relaxation(self) -> None:
         """Serve placements in the orders that the relaxation suggests; fill what is left."""
-        worth = self.model.largest_value.astype(float)
-        gain = self.bound.gain.astype(float) / self.bound.certificate.scale
-        fraction = self.relaxed.fraction if self.relaxed else np.zeros(self.columns.count)
-        for order in rounding.price_guided_orders(fraction, gain, worth):
+        for order in self.guided_orders():
             self.incumbent.offer(rounding.serve(self.columns, order))
         self.fill()
 
+    def guided_orders(self) -> list[list[int]]:
+        """Return the orders that the relaxation and its prices suggest to serve in."""
+        worth = self.model.largest_value.astype(float)
+        gain = self.bound.gain.astype(float) / self.bound.certificate.scale
+        fraction = self.relaxed.fraction if self.relaxed else np.zeros(self.columns.count)
+        return rounding.price_guided_orders(fraction, gain, worth)
+
     def fill(self) -> None:
         """Serve whatever still fits, best gain first: a declined bid must not fit."""
-        order = np.argsort(-self.bound.gain.astype(float), kind="stable").tolist()
-        self.incumbent.offer(rounding.serve(self.columns, order, self.incumbent.lots))
+        self.incumbent.offer(rounding.serve(self.columns, self.by_gain(), self.incumbent.lots))
+
+    def by_gain(self) -> list[int]:
+        """Return every placement, best gain first."""
+        order: list[int] = np.argsort(-self.bound.gain.astype(float), kind="stable").tolist()
+        return order
 
     def search_parts(self) -> None:
         """Improve a round that is too large to be searched whole, part by part."""
@@ -223,6 +298,11 @@ class _Run:
         """Return the effort of one solver until a deadline."""
         return Effort(self.options.seed, self.options.workers, deadline)
 
+    @property
+    def is_proven(self) -> bool:
+        """Say whether nothing better can exist, neither fairer nor worth more."""
+        return self.incumbent.is_proven and (self.floors is None or self.is_fairest)
+
     def is_small(self) -> bool:
         """Say whether CP-SAT can work on the whole model."""
         return self.columns.count <= LARGEST_WHOLE
@@ -230,11 +310,7 @@ class _Run:
     def wants_second_opinion(self) -> bool:
         """Say whether one solver's proof stands alone, with neither certificate nor another."""
         is_certified = self.incumbent.value == self.bound.value
-        return (
-            self.incumbent.is_proven
-            and not is_certified
-            and "CP-SAT" not in (self.incumbent.bounds)
-        )
+        return self.is_proven and not is_certified and "CP-SAT" not in self.incumbent.provers
 
     def learn(self, solver: str, answer: Answer) -> None:
         """Take a solver's outcome and bound; what it leaves free is filled."""
@@ -281,7 +357,7 @@ class _Run:
         """Say what is known now."""
         return Result(
             columns=self.columns,
-            lots=self.incumbent.lots,
+            lots=self.best_lots(),
             certified=self.bound,
             bound=self.incumbent.bound,
             baselines=self.baselines,
@@ -292,7 +368,21 @@ class _Run:
             stopped_by_clock=self.clock_stopped,
             is_unique=self.is_unique,
             tied_bids=self.tied_bids,
+            fairness=self.fairness(),
         )
+
+    def best_lots(self) -> Whole:
+        """Return the best outcome so far; before the floors are demanded, the fairest one."""
+        if self.floors is None or self.is_demanding:
+            return self.incumbent.lots
+        return fairest(self.columns, self.known_outcomes(), self.floors)
+
+    def fairness(self) -> Fairness | None:
+        """Say what is known of the floors; None where the policy has none."""
+        if self.floors is None:
+            return None
+        without = max(self.value_without_floors, self.incumbent.value)
+        return Fairness(self.floors, self.is_fairest, without)
 
     def described(self) -> dict[str, object]:
         """Name the solvers that were asked, and what they failed to answer."""

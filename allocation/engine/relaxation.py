@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 from ortools.math_opt.python import mathopt
 
 from allocation.certificate import Duals, no_duals
+from allocation.columns import Columns
 from allocation.engine import mathopt_models
 from allocation.engine.search import Deadline
-from allocation.model import Model
+from allocation.model import Model, build
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,6 +38,26 @@ def solve_relaxation(model: Model, deadline: Deadline) -> Relaxation | None:
     if not columns.count:
         return Relaxation(0.0, np.zeros(0), no_duals(columns))
     program = mathopt_models.relaxation(model)
+    result = _solve(program, deadline)
+    if result is None:
+        return None
+    fraction = np.array(result.variable_values(list(program.variables())))
+    duals = np.array(result.dual_values(list(program.linear_constraints())))
+    return Relaxation(result.objective_value(), fraction, _by_place(model, duals))
+
+
+def slice_worth(columns: Columns, share: Fraction, deadline: Deadline) -> float | None:
+    """Return the relaxation's optimum on so much of every pool and day, with all credits.
+
+    None where the deadline comes first. Units: value points.
+    """
+    if not columns.count:
+        return 0.0
+    result = _solve(mathopt_models.slice_relaxation(build(columns), share), deadline)
+    return None if result is None else result.objective_value()
+
+
+def _solve(program: mathopt.Model, deadline: Deadline) -> mathopt.SolveResult | None:
     seconds = deadline.seconds_left()
     if not seconds:
         return None
@@ -45,11 +67,8 @@ def solve_relaxation(model: Model, deadline: Deadline) -> Relaxation | None:
         threads=1,
     )
     result = mathopt.solve(program, mathopt.SolverType.GLOP, params=parameters)
-    if result.termination.reason is not mathopt.TerminationReason.OPTIMAL:
-        return None
-    fraction = np.array(result.variable_values(list(program.variables())))
-    duals = np.array(result.dual_values(list(program.linear_constraints())))
-    return Relaxation(result.objective_value(), fraction, _by_place(model, duals))
+    is_solved = result.termination.reason is mathopt.TerminationReason.OPTIMAL
+    return result if is_solved else None
 
 
 def _by_place(model: Model, duals: Floats) -> Duals:

@@ -6,7 +6,7 @@ Nothing here knows a solver.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,10 @@ def value_of(columns: Columns, lots: Whole) -> int:
 
 
 def left_of(columns: Columns, lots: Whole) -> Limits:
-    """Return what awards leave of every limit; below zero where they take too much."""
+    """Return what awards leave of every limit; below zero where they take too much.
+
+    Of the least values it is what the awards still have to reach; zero or less where they do.
+    """
     limits, cells = columns.limits, len(columns.limits.total_units)
     units = columns.use_units * lots[columns.use_column]
     held = np.where(columns.is_reserved[columns.use_column], units, 0)
@@ -30,7 +33,13 @@ def left_of(columns: Columns, lots: Whole) -> Limits:
         reserved_units=limits.reserved_units - _sum(columns.use_cell, held, cells),
         total_units=limits.total_units - _sum(columns.use_cell, units, cells),
         credits=limits.credits - _sum(columns.team, columns.offer * lots, len(limits.credits)),
+        least_value=limits.least_value - team_values(columns, lots),
     )
+
+
+def team_values(columns: Columns, lots: Whole) -> Whole:
+    """Return what the awards of every team are worth. Units: value points."""
+    return _sum(columns.team, columns.value * lots, len(columns.limits.credits))
 
 
 def _sum(place: Whole, amount: Whole, count: int) -> Whole:
@@ -41,7 +50,7 @@ def _sum(place: Whole, amount: Whole, count: int) -> Whole:
 
 
 def is_feasible(columns: Columns, lots: Whole) -> bool:
-    """Check an outcome against C1 to C5 in whole numbers."""
+    """Check an outcome against C1 to C5 and C7 in whole numbers."""
     chosen = lots > 0
     if (lots[chosen] < columns.min_lots[chosen]).any() or (lots > columns.max_lots).any():
         return False
@@ -49,7 +58,7 @@ def is_feasible(columns: Columns, lots: Whole) -> bool:
         return False
     left = left_of(columns, lots)
     every = np.concatenate([left.reserved_units, left.total_units, left.credits])
-    return bool((every >= 0).all())
+    return bool((every >= 0).all() and (left.least_value <= 0).all())
 
 
 def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> Whole:
@@ -70,6 +79,29 @@ def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> 
             left.take(k, more)
             served[k] = held + more
             taken.add(bids[k])
+    return served
+
+
+def serve_up_to(columns: Columns, order: Iterable[int], enough: Sequence[int]) -> Whole:
+    """Award placements in the given order, to each team no more than it needs to have enough.
+
+    Shape: `enough` has a value in points per team.
+    """
+    served = np.zeros(columns.count, np.int64)
+    left, missing = _Left(columns, columns.limits), list(enough)
+    taken: set[int] = set()
+    bids, teams = columns.bid.tolist(), columns.team.tolist()
+    values, smallest = columns.value.tolist(), columns.min_lots.tolist()
+    for k in order:
+        if missing[teams[k]] <= 0 or bids[k] in taken:
+            continue
+        needed = max(smallest[k], -(-missing[teams[k]] // values[k]))
+        lots = min(left.most_lots(k, 0), needed)
+        if lots >= smallest[k]:
+            left.take(k, lots)
+            served[k] = lots
+            taken.add(bids[k])
+            missing[teams[k]] -= values[k] * lots
     return served
 
 
@@ -125,9 +157,9 @@ def price_guided_orders(fraction: Floats, gain: Floats, worth: Floats) -> list[l
 
 
 def repaired(columns: Columns, lots: Whole) -> Whole:
-    """Make an outcome feasible: serve its awards again, most valuable first, and fill what is left.
+    """Make an outcome fit: serve its awards again, most valuable first, and fill what is left.
 
-    For outcomes that a solver calls feasible and whole numbers do not.
+    It may still miss a floor. For outcomes that a solver calls feasible and whole numbers do not.
     """
     wanted = np.argsort(-(columns.value * lots), kind="stable")
     chosen = wanted[lots[wanted] > 0]

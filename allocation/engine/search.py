@@ -92,13 +92,22 @@ class Incumbent:
         return self.value == self.bound
 
     def offer(self, lots: Whole | None) -> None:
-        """Take a better outcome; what breaks a row in whole numbers is repaired first."""
+        """Take a better outcome; what breaks a row in whole numbers is repaired first.
+
+        What misses a floor even then is left out.
+        """
         if lots is None:
             return
         if not rounding.is_feasible(self.columns, lots):
             lots = rounding.repaired(self.columns, lots)
+            if not rounding.is_feasible(self.columns, lots):
+                return
         if rounding.value_of(self.columns, lots) > self.value:
             self.lots = lots
+
+    def demand(self, columns: Columns, lots: Whole) -> None:
+        """Go on with an outcome that meets stricter limits; what was a bound still is one."""
+        self.columns, self.lots = columns, lots
 
     def learn(self, solver: str, lots: Whole | None, bound: int | None) -> None:
         """Take what a solver found: an outcome, a bound in points, or neither."""
@@ -115,11 +124,14 @@ def safe_floor(bound: float) -> int | None:
 
 
 def largest_row_sum(model: Model) -> int:
-    """Return the largest sum of coefficients times most lots over all rows and the objective."""
+    """Return the largest sum of coefficients times most lots over all rows and the objective.
+
+    Coefficients count by their size, whatever their sign.
+    """
     columns = model.columns
     sums = [float(model.largest_value.sum())] if columns.count else [0.0]
     for block in model.blocks:
         scale = columns.max_lots[block.column] if block.of_lots else 1
-        use = (block.coefficient * scale).astype(float)
+        use = np.abs(block.coefficient * scale).astype(float)
         sums.append(float(np.bincount(block.row, use, minlength=1).max()))
     return int(max(sums))

@@ -18,10 +18,10 @@ from allocation.errors import InvalidProblem
 from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, named, quoted
 from allocation.files.rows import NOT_UTF_8
 from allocation.files.tables import is_there, read_lines
+from allocation.problem import MOST_DECIMALS, exact_text
 
 POLICY_FILE = "policy.json"
 FLOOR_RATIO = "floor_ratio"
-MOST_DECIMALS = 1000
 _Refuse = Callable[[int, str, str, str], None]
 _SHAPE = 'write one object, such as {"floor_ratio": 0.5}'
 
@@ -52,17 +52,12 @@ def write_floor_ratio(folder: Path, ratio: Fraction) -> None:
     if not ratio:
         (folder / POLICY_FILE).unlink(missing_ok=True)
         return
-    text = f'{{"{FLOOR_RATIO}": {_exact_decimal(ratio)}}}\n'
+    decimal = exact_text(ratio)
+    if "/" in decimal:
+        sentence = f"The floor ratio {ratio} is no decimal number, so no policy can hold it."
+        raise InvalidProblem(sentence)
+    text = f'{{"{FLOOR_RATIO}": {decimal}}}\n'
     (folder / POLICY_FILE).write_text(text, encoding="utf-8")
-
-
-def _exact_decimal(ratio: Fraction) -> str:
-    for decimals in range(MOST_DECIMALS + 1):
-        scaled = ratio * 10**decimals
-        if scaled.denominator == 1:
-            whole, part = divmod(scaled.numerator, 10**decimals)
-            return f"{whole}.{part:0{decimals}}"
-    raise InvalidProblem(f"The floor ratio {ratio} is no decimal number, so no policy can hold it.")
 
 
 def _parse_lines(lines: list[str], findings: list[Finding]) -> Fraction:

@@ -23,6 +23,7 @@ from allocation.outcome import (
     Baselines,
     Certificate,
     Counts,
+    FloorReport,
     Pricing,
     Proof,
     Report,
@@ -30,7 +31,7 @@ from allocation.outcome import (
     StoppedBy,
     TieBreak,
 )
-from allocation.wire import FORMAT, certificate_document, report_document
+from allocation.wire import FORMAT, certificate_document, floors_from_document, report_document
 
 REPORT_FILE = "report.json"
 CERTIFICATE_FILE = "certificate.json"
@@ -41,6 +42,12 @@ _REPORT_KEYS = (
     *("tie_break", "value", "bound", "certified_bound", "gap_ratio", "stopped_by", "seconds"),
     *("solver", "baselines", "counts"),
 )
+_FLOORS = "floors"
+_FLOORS_KEYS = (
+    *("ratio", "shortfall_ratio", "proven", "teams"),
+    *("value_without_floors", "price_of_fairness"),
+)
+_TEAM_FLOOR_KEYS = ("team_key", "floor", "value", "shortfall")
 _BASELINES_KEYS = ("first_come", "density_greedy")
 _COUNTS_KEYS = ("bids", "awarded", "declined", "placements")
 _CERTIFICATE_KEYS = ("format", "scale", "reserved_prices", "total_prices", "credit_prices")
@@ -73,17 +80,25 @@ class _Document:
         written = json.dumps(column.partition("[")[0].rpartition(".")[2], ensure_ascii=False)
         return next((n for n, line in enumerate(self.lines, 1) if written in line), WHOLE_FILE)
 
-    def check_keys(self, found: object, keys: tuple[str, ...], prefix: str = "") -> bool:
+    def check_keys(
+        self,
+        found: object,
+        keys: tuple[str, ...],
+        prefix: str = "",
+        *,
+        optional: tuple[str, ...] = (),
+    ) -> bool:
         """Say whether it is an object with exactly these keys; report each that differs."""
         if not isinstance(found, dict):
             self.refuse(prefix.rstrip(".") or WHOLE_ROW, "is not an object", "write it in braces")
             return False
-        for key in found.keys() - set(keys):
+        unknown = found.keys() - {*keys, *optional}
+        for key in unknown:
             hint = f"remove it, the keys are {', '.join(keys)}"
             self.refuse(prefix + key, "is not a key of this file", hint)
         for key in set(keys) - found.keys():
             self.refuse(prefix + key, "is a key that is missing", "add it")
-        return set(keys) == found.keys()
+        return not unknown and set(keys) <= found.keys()
 
     def word(self, key: str, words: type[_Word]) -> _Word:
         """Return one word of a closed set."""
@@ -121,7 +136,7 @@ _DAY_PRICE, _TEAM_PRICE = 3, 2
 
 def read_report(folder: Path, findings: list[Finding]) -> Report | None:
     """Read report.json; None, and findings, if it is not a report."""
-    document = _read_document(folder, REPORT_FILE, _REPORT_KEYS, findings)
+    document = _read_document(folder, REPORT_FILE, _REPORT_KEYS, findings, (_FLOORS,))
     if document is None:
         return None
     values = document.values
@@ -144,7 +159,27 @@ def read_report(folder: Path, findings: list[Finding]) -> Report | None:
         solver=document.table("solver"),
         baselines=Baselines(**values["baselines"]) if is_whole else Baselines(0, 0),
         counts=Counts(**values["counts"]) if is_whole else Counts(0, 0, 0, 0),
+        floors=_read_floors(document) if _FLOORS in values else None,
     )
+
+
+def _read_floors(document: _Document) -> FloorReport | None:
+    """Read how the floors were met; None, and findings, where that is not what it says."""
+    found = document.values[_FLOORS]
+    if not document.check_keys(found, _FLOORS_KEYS, f"{_FLOORS}."):
+        return None
+    teams = found["teams"]
+    if not isinstance(teams, list):
+        document.refuse(
+            f"{_FLOORS}.teams", f"{_shown(teams)} is not a list", "write it in brackets"
+        )
+        return None
+    prefixes = (f"{_FLOORS}.teams[{number}]." for number in range(len(teams)))
+    checks = [
+        document.check_keys(team, _TEAM_FLOOR_KEYS, prefix)
+        for team, prefix in zip(teams, prefixes, strict=True)
+    ]
+    return floors_from_document(found) if all(checks) else None
 
 
 def read_certificate(folder: Path, findings: list[Finding]) -> Certificate | None:
@@ -185,7 +220,11 @@ def _list_of_rows(rows: list[list[Any]]) -> str:
 
 
 def _read_document(
-    folder: Path, file: str, keys: tuple[str, ...], findings: list[Finding]
+    folder: Path,
+    file: str,
+    keys: tuple[str, ...],
+    findings: list[Finding],
+    optional: tuple[str, ...] = (),
 ) -> _Document | None:
     """Return a document of this format with exactly these keys, or None and findings."""
     lines = read_lines(folder / file, findings)
@@ -197,7 +236,7 @@ def _read_document(
     except _UnreadableJsonError as error:
         document.refuse(*error.finding)
         return None
-    if not document.check_keys(parsed, keys):
+    if not document.check_keys(parsed, keys, optional=optional):
         return None
     document.values = parsed
     return document if _has_known_format(document) else None

@@ -14,6 +14,7 @@ from allocation.judge.case import Case, open_case
 from allocation.judge.certificate import check_certificate
 from allocation.judge.decisions import check_decisions
 from allocation.judge.feasibility import check_awards, check_capacity, check_credits
+from allocation.judge.floors import check_floors
 from allocation.judge.optimality import check_near_wins, check_optimality
 from allocation.judge.prices import check_list_prices, check_payments
 from allocation.judge.reasons import check_declines
@@ -41,6 +42,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     check_optimality,
     check_near_wins,
     check_baselines,
+    check_floors,
     check_counts,
     check_search,
     check_identity,

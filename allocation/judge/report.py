@@ -9,6 +9,7 @@ from allocation import baselines
 from allocation.errors import Violation
 from allocation.judge.case import Case
 from allocation.judge.certificate import certified_bound, is_scale
+from allocation.judge.floors import is_beaten_by
 from allocation.outcome import Proof, Report, Status, StoppedBy, TieBreak
 from allocation.wire import outcome_sha256, problem_sha256
 
@@ -51,10 +52,11 @@ def _check_gap(report: Report) -> Iterator[Violation]:
 
 
 def _check_claims(report: Report) -> Iterator[Violation]:
-    is_optimal = report.value == report.bound
+    is_fairest = report.floors is None or report.floors.is_proven
+    is_optimal = report.value == report.bound and is_fairest
     is_certified = report.value == report.certified_bound
-    proofs = (Proof.TWO_SOLVERS, Proof.ONE_SOLVER) if is_optimal else (Proof.NONE,)
-    proofs = (Proof.CERTIFIED,) if is_certified else proofs
+    proofs = (Proof.CERTIFIED,) if is_certified else (Proof.TWO_SOLVERS, Proof.ONE_SOLVER)
+    proofs = proofs if is_optimal else (Proof.NONE,)
     status = Status.OPTIMAL if is_optimal else Status.FEASIBLE
     yield from _compare("status", report.status.value, status.value)
     if report.proof not in proofs:
@@ -74,19 +76,20 @@ def _check_claims(report: Report) -> Iterator[Violation]:
 
 
 def check_baselines(case: Case) -> Iterator[Violation]:
-    """Find wrong values of the baselines, and an outcome that is worth less than one of them."""
+    """Find wrong values of the baselines, and an outcome that is worse than one of them."""
     problem, report = case.ground.problem, case.outcome.report
     for rule in (baselines.first_come, baselines.density_greedy):
-        value = baselines.value_of(problem, rule(problem))
+        placed = rule(problem)
+        value = baselines.value_of(problem, placed)
         said = getattr(report.baselines, rule.__name__)
         if said != value:
             yield Violation(
                 "baseline", f"The report says {rule.__name__} is {said}; it is {value}."
             )
-        if report.value < value:
+        if is_beaten_by(case, placed, value):
             yield Violation(
                 "below-baseline",
-                f"The outcome is worth {report.value}, less than {rule.__name__} with {value}.",
+                f"The outcome is worth {report.value}; {rule.__name__} with {value} is better.",
             )
 
 

@@ -31,6 +31,10 @@ def check_shape(outcome: Outcome) -> Iterator[Violation]:
     yield from _misfits("The report's baselines", outcome.report.baselines, _BASELINES)
     yield from _misfits("The report's counts", outcome.report.counts, _COUNTS)
     yield from _misfits("The certificate", outcome.certificate, _CERTIFICATE)
+    if outcome.report.floors is not None:
+        yield from _misfits("The report's floors", outcome.report.floors, _FLOORS)
+        for team in outcome.report.floors.teams:
+            yield from _misfits(f"The floor of team {team.team_key!r}", team, _TEAM_FLOOR)
 
 
 def _misfits(owner: str, part: object, kinds: Mapping[str, Kind]) -> Iterator[Violation]:
@@ -57,6 +61,11 @@ def is_a_number(value: object) -> bool:
     """Whether it is a number with a size."""
     is_finite_float = isinstance(value, float) and math.isfinite(value)
     return is_finite_float or is_a_whole_number(value)
+
+
+def is_a_truth_value(value: object) -> bool:
+    """Whether it is true or false."""
+    return isinstance(value, bool)
 
 
 def is_a_day(value: object) -> bool:
@@ -159,6 +168,19 @@ _COUNTS: dict[str, Kind] = {
     "awarded": is_a_whole_number,
     "declined": is_a_whole_number,
     "placements": is_a_whole_number,
+}
+_FLOORS: dict[str, Kind] = {
+    "ratio": is_printable_text,
+    "shortfall_ratio": is_a_number,
+    "is_proven": is_a_truth_value,
+    "value_without_floors": is_a_whole_number,
+    "price_of_fairness": is_a_whole_number,
+}
+_TEAM_FLOOR: dict[str, Kind] = {
+    "team_key": is_printable_text,
+    "floor": is_a_whole_number,
+    "value": is_a_whole_number,
+    "shortfall": is_a_whole_number,
 }
 _CERTIFICATE: dict[str, Kind] = {
     "scale": is_a_whole_number,

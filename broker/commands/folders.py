@@ -11,10 +11,9 @@ from allocation.files.findings import pathname
 from allocation.folders import read_round
 from allocation.judge import check_outcome
 from allocation.options import Options
-from allocation.problem import Problem
 from allocation.results import OccupiedFolder, UnreadableOutcome, read_outcome, write_outcome
 from allocation.wire import report_document
-from broker.commands.exits import DONE, INVALID, NOT_CHECKED, VIOLATIONS
+from broker.commands.exits import DONE, INVALID, VIOLATIONS
 from broker.commands.options import NamedPath, json_option, quiet_option, search_options
 from broker.commands.places import try_place, writing_to
 from broker.commands.speech import progress_to_terminal, report_lines, say_json
@@ -40,7 +39,6 @@ def allocate(
 ) -> None:
     """Allocate the round in FOLDER and write the outcome, all of it or nothing."""
     problem = read_round(folder).problem
-    _refuse_floors(problem)
     _check_out(folder, out, force=force)
     outcome = solve(problem, options, progress_to_terminal(is_quiet=is_quiet))
     with writing_to(out):
@@ -63,9 +61,6 @@ def check(folder: Path, out: Path) -> int:
     if not os.path.isdir(out):  # noqa: PTH112  # a name that is too long is no error there
         click.echo(f"There is no output folder {pathname(out)}.", err=True)
         return INVALID
-    if problem.floor_ratio > 0:
-        click.echo("This version cannot check fairness floors.", err=True)
-        return NOT_CHECKED
     try:
         violations = list(map(str, check_outcome(problem, read_outcome(out))))
     except UnreadableOutcome as error:
@@ -73,15 +68,6 @@ def check(folder: Path, out: Path) -> int:
     for violation in violations:
         click.echo(violation)
     return VIOLATIONS if violations else DONE
-
-
-def _refuse_floors(problem: Problem) -> None:
-    if problem.floor_ratio > 0:
-        raise Refused(
-            f"Round {problem.round_key} asks for fairness floors, which this version does not "
-            "support.",
-            hint="Set floor_ratio to 0 in policy.json, or remove the file.",
-        )
 
 
 def _check_out(folder: Path, out: Path, *, force: bool) -> None:

@@ -208,14 +208,17 @@ def test_a_round_is_run_once_and_says_so_afterwards(migrated: Broker, sound: Pat
     }
 
 
-def test_a_round_with_floors_is_exit_3(migrated: Broker, tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "floors")
+def test_a_round_with_floors_is_imported_and_run_as_it_is_allocated(
+    migrated: Broker, tmp_path: Path
+) -> None:
+    folder, out = write_folder(tmp_path / "floors"), tmp_path / "out"
     assert migrated("import", folder).code == 0
-    for command in (["run", "sprint-1"], ["allocate", folder, "--out", tmp_path / "out"]):
-        said = migrated(*command)
-        assert said.code == 3
-        assert "fairness floors" in said.err
-    assert not (tmp_path / "out").exists()
+    ran = migrated("run", "sprint-1", "--json")
+    assert ran.code == 0
+    assert migrated("allocate", folder, "--out", out, "--quiet").code == 0
+    report = json.loads((out / "report.json").read_text())
+    assert ran.document["outcome_sha256"] == report["outcome_sha256"]
+    assert report["floors"]["ratio"] == "0.25"
 
 
 # --- allocate and check --------------------------------------------------------------------
@@ -260,10 +263,48 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_solved(
     assert {file.name for file in sound.iterdir()} == set(SOUND)
 
 
-def test_a_check_of_floors_is_said_to_be_impossible(broker: Broker, tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "floors")
-    (tmp_path / "out").mkdir()
-    assert broker("check", folder, tmp_path / "out").code == 7
+def test_floors_are_allocated_said_and_checked(broker: Broker, tmp_path: Path) -> None:
+    folder, out = write_folder(tmp_path / "floors"), tmp_path / "out"
+    said = broker("allocate", folder, "--out", out)
+    assert said.code == 0
+    assert "Floors at 0.25: 2 of 2 teams reach theirs. Price of fairness: " in said.out
+    assert broker("check", folder, out) == Said(0, "", "")
+    (folder / "policy.json").write_text('{"floor_ratio": 0.5}')
+    other = broker("check", folder, out)
+    assert other.code == 1
+    assert "floor-ratio: " in other.out
+    (folder / "policy.json").unlink()
+    without = broker("check", folder, out)
+    assert without.code == 1
+    assert "floors: The report speaks of floors; the policy has none." in without.out
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "finding"),
+    [
+        ("ratio", 0.25, "not-well-formed: "),
+        ("shortfall_ratio", 0.5, "shortfall-ratio: "),
+        ("proven", False, "floors-proven: "),
+        ("teams", [], "floor-teams: "),
+        ("teams", {}, "report.json:"),
+        ("teams", [{"team_key": "red"}], "report.json:"),
+        ("teams", [7], "report.json:"),
+        ("value_without_floors", 10**6, "value-without-floors: "),
+        ("price_of_fairness", -1, "price-of-fairness: "),
+        ("unknown", 1, "report.json:"),
+    ],
+)
+def test_a_check_names_what_is_wrong_with_floors(
+    key: str, value: object, finding: str, broker: Broker, tmp_path: Path
+) -> None:
+    folder, out = write_folder(tmp_path / "floors"), tmp_path / "out"
+    assert broker("allocate", folder, "--out", out, "--quiet").code == 0
+    report = json.loads((out / "report.json").read_text())
+    report["floors"][key] = value
+    (out / "report.json").write_text(json.dumps(report))
+    spoilt = broker("check", folder, out)
+    assert (spoilt.code, spoilt.err) == (1, "")
+    assert finding in spoilt.out
 
 
 # --- serve ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from allocation.assembly import baseline_outcome
 from allocation.errors import BrokenOutcome, NoOutcome
 from allocation.options import Options, Progress
 from allocation.outcome import Award, Outcome
@@ -38,7 +39,7 @@ from broker.tables import (
     RunRow,
     RunStageRow,
 )
-from tests.builders import a_problem
+from tests.builders import a_bid, a_problem
 from tests.markets import (
     NOON,
     a_change,
@@ -195,11 +196,21 @@ def test_a_scheduled_round_and_one_that_is_not_there_are_not_run(market: Databas
         run_it(market, "sprint-9")
 
 
-def test_a_round_with_floors_is_refused_before_anything_is_solved(market: Database) -> None:
-    bring(market, described(a_problem(floor_ratio=Fraction(1, 2))))
-    with pytest.raises(Refused, match="fairness floors"):
-        run_it(market)
-    assert runs_of(market) == []
+def without_an_engine(problem: Problem, options: Options, _: Report) -> Outcome:
+    return baseline_outcome(problem, options, time.monotonic, "There is no engine.")
+
+
+def test_a_round_with_floors_is_published_with_what_they_cost(market: Database) -> None:
+    bring(market, described(a_problem(a_bid(), floor_ratio=Fraction(1, 2))))
+    outcome = run_it(market, solve=without_an_engine).outcome
+    assert outcome is not None
+    floors = outcome.report.floors
+    assert floors is not None
+    [team] = floors.teams
+    assert (team.floor, team.shortfall, floors.price_of_fairness) == (50, 0, 0)
+    [run] = runs_of(market)
+    assert run.report is not None
+    assert report_from_document(json.loads(run.report)).floors == floors
 
 
 # --- what fails ----------------------------------------------------------------------------

@@ -1,0 +1,71 @@
+"""Fairness floors against brute force on small rounds: shortfall, value, tie-break, judge."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from fractions import Fraction
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from allocation.engine.portfolio import allocate
+from allocation.judge import check_outcome
+from allocation.options import Options
+from allocation.outcome import FloorReport, Outcome, Status, TieBreak
+from allocation.problem import Problem
+from tests.reference import best_outcome
+from tests.strategies import problems
+
+ROUNDS = settings(
+    max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+FEWER_ROUNDS = settings(ROUNDS, max_examples=50)
+RATIOS = st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(9, 10)])
+
+
+@st.composite
+def rounds_with_floors(draw: st.DrawFn) -> Problem:
+    return replace(draw(problems(max_bids=6)), floor_ratio=draw(RATIOS))
+
+
+def allocated(problem: Problem, seed: int = 0) -> tuple[Outcome, FloorReport]:
+    options = Options(time_limit_seconds=60, seed=seed)
+    outcome = allocate(problem, options, time.monotonic, lambda _: None, lambda _: None)
+    floors = outcome.report.floors
+    assert floors is not None
+    return outcome, floors
+
+
+@ROUNDS
+@given(rounds_with_floors())
+def test_the_outcome_with_floors_is_the_one_that_brute_force_finds(problem: Problem) -> None:
+    outcome, floors = allocated(problem)
+    best = best_outcome(problem, {team.team_key: team.floor for team in floors.teams})
+    assert check_outcome(problem, outcome) == ()
+    assert floors.is_proven
+    assert floors.shortfall_ratio == float(best.shortfall)
+    assert (outcome.report.status, outcome.report.value) == (Status.OPTIMAL, best.value)
+    assert floors.value_without_floors == best_outcome(problem).value
+    assert (outcome.report.tie_break is TieBreak.UNIQUE) == (best.outcome_count == 1)
+    if best.outcome_count == 1:
+        found = tuple((a.bid_key, a.alternative, a.start, a.lots) for a in outcome.awards)
+        assert found == best.choices
+
+
+@FEWER_ROUNDS
+@given(rounds_with_floors(), st.integers(0, 2**32))
+def test_floors_are_the_same_whatever_the_seed(problem: Problem, seed: int) -> None:
+    outcome, floors = allocated(problem)
+    other, other_floors = allocated(problem, seed)
+    assert other.report.outcome_sha256 == outcome.report.outcome_sha256
+    assert other_floors == floors
+
+
+@FEWER_ROUNDS
+@given(rounds_with_floors())
+def test_a_higher_ratio_never_lowers_a_floor(problem: Problem) -> None:
+    _, floors = allocated(problem)
+    _, halved = allocated(replace(problem, floor_ratio=problem.floor_ratio / 2))
+    pairs = zip(floors.teams, halved.teams, strict=True)
+    assert all(full.floor >= half.floor for full, half in pairs)
