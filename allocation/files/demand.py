@@ -18,6 +18,7 @@ from allocation.files.supply import Sprint
 from allocation.files.tables import Layout, Table, read_table
 from allocation.problem import Alternative, Bid, BidKey, Item, PoolKey, TeamKey, Tier
 
+TIERS = tuple(Tier)
 LARGEST_UNITS = 10**9
 LARGEST_VALUE = 2**53
 
@@ -147,7 +148,7 @@ def _read_alternative(
     value = "value_score_per_lot"
     alternative = Alternative(
         number=name[1],
-        tier=Tier(row.choice("tier", *Tier)),
+        tier=Tier(row.choice("tier", *TIERS)),
         offer_credits_per_lot=offer,
         value_score_per_lot=row.whole(value, 1) if row.has(value) else offer,
         min_lots=row.whole("min_lots", 1),

@@ -68,7 +68,7 @@ class Row:
 
     def is_sound(self, *columns: str) -> bool:
         """Say whether the cells of these columns are there and were found right."""
-        return self._unsound.isdisjoint(columns)
+        return not self._unsound or self._unsound.isdisjoint(columns)
 
     def refuse(self, column: str, wrong: str, hint: str) -> None:
         """Report what is wrong with a cell, or with the whole row."""

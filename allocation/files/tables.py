@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, named
 from allocation.files.rows import NOT_UTF_8, Keys, Row
@@ -60,8 +61,7 @@ class Table:
         return Keys(self.file, frozenset(texts | self.lost), is_whole=self.has(column))
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The cells between two line ends; with `wrong`, what could be told of a broken one."""
 
     line: int
@@ -158,9 +158,10 @@ def _read_rows(
         return table
     places = {name: place for place, name in reversed(list(enumerate(header.cells)))}
     known = {name: place for name, place in places.items() if name in table.columns}
+    width = len(header.cells)
     for record in records:
-        wrong, hint = _wrong_record(record, len(header.cells))
-        if wrong:
+        if record.wrong or len(record.cells) != width:
+            wrong, hint = _wrong_record(record, width)
             table.lost.update(record.cells)
             findings.append(Finding(layout.file, record.line, WHOLE_ROW, wrong, hint))
         else:
@@ -175,11 +176,8 @@ def _wrong_record(record: Record, width: int) -> tuple[str, str]:
     if record.wrong:
         hint = "put the whole cell between quotes and double every quote inside it"
         return record.wrong, hint
-    count = len(record.cells)
-    if count != width:
-        hint = "write one cell per column, in quotes where it holds a comma"
-        return f"has {count} cell(s) under {width} column(s)", hint
-    return "", ""
+    hint = "write one cell per column, in quotes where it holds a comma"
+    return f"has {len(record.cells)} cell(s) under {width} column(s)", hint
 
 
 def _wrong_header_text(names: Iterable[str]) -> str:
