@@ -38,6 +38,7 @@ def ask_cpsat(question: Question, effort: Effort) -> Answer:
         bound=round(solver.best_objective_bound) if has_bound else None,
         is_proven=is_proven,
         stopped_by_clock=not is_proven and effort.deadline.seconds_left() <= 0,
+        failure="The model is not valid." if status == cp_model.MODEL_INVALID else "",
     )
 
 

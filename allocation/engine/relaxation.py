@@ -66,7 +66,10 @@ def _solve(program: mathopt.Model, deadline: Deadline) -> mathopt.SolveResult | 
         lp_algorithm=mathopt.LPAlgorithm.DUAL_SIMPLEX,
         threads=1,
     )
-    result = mathopt.solve(program, mathopt.SolverType.GLOP, params=parameters)
+    try:
+        result = mathopt.solve(program, mathopt.SolverType.GLOP, params=parameters)
+    except Exception:  # noqa: BLE001  # MathOpt raises what comes; the prices are searched for then
+        return None
     is_solved = result.termination.reason is mathopt.TerminationReason.OPTIMAL
     return result if is_solved else None
 
