@@ -18,8 +18,9 @@ from allocation.assembly import fairest
 from allocation.certificate import Bound
 from allocation.columns import Columns, Whole
 from allocation.engine import rounding
-from allocation.engine.question import Ask, Effort, Question
-from allocation.engine.relaxation import slice_worth
+from allocation.engine.neighbourhoods import solve_core
+from allocation.engine.question import Answer, Ask, Effort, Question
+from allocation.engine.relaxation import slice_worth, solve_relaxation
 from allocation.engine.search import Deadline
 from allocation.engine.variables import lay_out
 from allocation.floors import Floors, slice_ceilings, slice_share
@@ -65,7 +66,9 @@ def demanding(model: Model, least_values: list[int]) -> Model:
     return replace(model, columns=columns, floors=add_floors(columns))
 
 
-def serve_floors(columns: Columns, floors: Floors, order: list[int]) -> list[Whole]:
+def serve_floors(
+    columns: Columns, floors: Floors, order: list[int], deadline: Deadline
+) -> list[Whole]:
     """Serve every team up to its floor first, then everybody; those who miss it go to the front."""
     urgency = np.zeros(len(floors.points), np.int64)
     outcomes: list[Whole] = []
@@ -74,10 +77,21 @@ def serve_floors(columns: Columns, floors: Floors, order: list[int]) -> list[Who
         first = rounding.serve_up_to(columns, queue, floors.points)
         outcomes.append(rounding.serve(columns, queue, first))
         missed = rounding.team_values(columns, outcomes[-1]) < np.array(floors.points, np.int64)
-        if not missed.any():
+        if not missed.any() or not deadline.seconds_left():
             break
         urgency += missed
     return outcomes
+
+
+def ask_core(question: Question, effort: Effort) -> Answer:
+    """Look for an outcome of a large round: keep what its relaxation awards in full, then the rest.
+
+    That there is none cannot be said in this way.
+    """
+    relaxed = solve_relaxation(question.model, effort.deadline.share(STEP_SHARE))
+    lots = solve_core(question.model.columns, relaxed.fraction, effort) if relaxed else None
+    is_found = lots is not None and question.accepts(lots)
+    return Answer(lots if is_found else None, None, is_proven=False, stopped_by_clock=True)
 
 
 def find_fairest(

@@ -18,7 +18,13 @@ from allocation.certificate import Bound, certify
 from allocation.columns import Whole, build_columns
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs
-from allocation.engine.floor_search import demanding, find_fairest, find_floors, serve_floors
+from allocation.engine.floor_search import (
+    ask_core,
+    demanding,
+    find_fairest,
+    find_floors,
+    serve_floors,
+)
 from allocation.engine.neighbourhoods import search_neighbourhoods, solve_core
 from allocation.engine.price_search import search_prices
 from allocation.engine.question import Answer, Effort, Question
@@ -58,7 +64,7 @@ CONSTRAINT_SHARE = 0.8
 """The part of the time left after branch and bound that CP-SAT may use."""
 WITHOUT_FLOORS_SHARE = 0.4
 """The part of the time that the search without floors may use, where the policy has floors."""
-SLICES_SHARE = 0.2
+SLICES_SHARE = 0.5
 FAIREST_SHARE = 0.4
 """The parts of the time left that the worth of slices and the smallest shortfall may use."""
 LEAST_OPINION_SECONDS = 0.5
@@ -103,6 +109,7 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     clock_stopped: bool = False
+    relaxed: Relaxation | None = None
     is_unique: bool = False
     tied_bids: frozenset[int] = frozenset()
     floors: Floors | None = None
@@ -182,8 +189,10 @@ class _Run:
         self.value_without_floors = max(rounding.value_of(self.columns, lots) for lots in known)
         effort = self.effort(self.deadline.share(FAIREST_SHARE))
         if floors.largest_shortfall(rounding.team_values(self.columns, known[0]).tolist()):
-            known.extend(serve_floors(self.columns, floors, self.guided_orders()[0]))
-        found = find_fairest(self.model, floors, known, self.ask_two, effort)
+            order = self.guided_orders()[0]
+            known.extend(serve_floors(self.columns, floors, order, effort.deadline.share(0.5)))
+        ask = self.ask_two if self.is_small() else self.ask_parts
+        found = find_fairest(self.model, floors, known, ask, effort)
         self.is_demanding, self.is_fairest = True, found.is_proven
         self.clock_stopped |= not found.is_proven
         self.model = demanding(self.model, floors.least_values(found.shortfall))
@@ -193,6 +202,9 @@ class _Run:
         for lots in known:
             self.incumbent.offer(lots)
         self.fill()
+        if self.relaxed and self.model.floors.names and not self.is_small():
+            deadline = self.deadline.share(RELAXATION_SHARE)
+            self.relaxed = solve_relaxation(self.model, deadline) or self.relaxed
 
     def known_outcomes(self) -> list[Whole]:
         """List the best outcome so far, then the baselines, each with all that still fits."""
@@ -201,17 +213,25 @@ class _Run:
         return [rounding.serve(self.columns, order, lots) for lots in known]
 
     def ask_two(self, question: Question, effort: Effort) -> Answer:
-        """Ask HiGHS where it is trusted; CP-SAT where that says nothing sound, on small rounds."""
+        """Ask HiGHS where it is trusted, and CP-SAT where that says nothing sound."""
         from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
 
         if self.incumbent.trusts_one_solver:
-            half = effort.deadline.share(0.5) if self.is_small() else effort.deadline
-            answer = ask_highs(question, replace(effort, deadline=half))
+            answer = ask_highs(question, replace(effort, deadline=effort.deadline.share(0.5)))
             self.note("HiGHS", answer)
-            is_sound = answer.lots is None or question.accepts(answer.lots)
-            if (answer.is_proven and is_sound) or not self.is_small():
+            if answer.is_proven and (answer.lots is None or question.accepts(answer.lots)):
                 return answer
         return ask_cpsat(question, effort)
+
+    def ask_parts(self, question: Question, effort: Effort) -> Answer:
+        """Ask about the core of a large round, then HiGHS about all of it where that may help."""
+        answer = ask_core(question, replace(effort, deadline=effort.deadline.share(0.5)))
+        is_done = answer.lots is not None or not self.incumbent.trusts_one_solver
+        if is_done or self.columns.count > LARGEST_BRANCHED:
+            return answer
+        answer = ask_highs(question, effort)
+        self.note("HiGHS", answer)
+        return answer
 
     def run_baselines(self) -> None:
         """Let the two simple rules serve the round; the outcome is never worse."""
@@ -221,7 +241,6 @@ class _Run:
         """Bound the value, and say what every unit is worth."""
         deadline = self.deadline.share(RELAXATION_SHARE)
         is_large = self.columns.count > LARGEST_PLAIN_LP
-        self.relaxed: Relaxation | None = None
         if not is_large or deadline.seconds_left() > LP_SECONDS * self.columns.count:
             self.relaxed = solve_relaxation(self.model, deadline)
         duals = self.relaxed.duals if self.relaxed else search_prices(self.model)

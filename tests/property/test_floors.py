@@ -9,6 +9,7 @@ from fractions import Fraction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from allocation.assembly import baseline_outcome
 from allocation.engine.portfolio import allocate
 from allocation.judge import check_outcome
 from allocation.options import Options
@@ -69,3 +70,26 @@ def test_a_higher_ratio_never_lowers_a_floor(problem: Problem) -> None:
     _, halved = allocated(replace(problem, floor_ratio=problem.floor_ratio / 2))
     pairs = zip(floors.teams, halved.teams, strict=True)
     assert all(full.floor >= half.floor for full, half in pairs)
+
+
+@FEWER_ROUNDS
+@given(rounds_with_floors(), st.sampled_from([0.001, 0.02]))
+def test_every_outcome_with_floors_is_judged_however_short_the_time(
+    problem: Problem, seconds: float
+) -> None:
+    kept: list[Outcome] = []
+    options = Options(time_limit_seconds=seconds)
+    last = allocate(problem, options, time.monotonic, lambda _: None, kept.append)
+    without = baseline_outcome(problem, options, time.monotonic, "There is no engine.")
+    for outcome in (*kept, last, without):
+        assert check_outcome(problem, outcome) == ()
+
+
+@FEWER_ROUNDS
+@given(rounds_with_floors())
+def test_without_an_engine_no_floor_is_too_low(problem: Problem) -> None:
+    outcome = baseline_outcome(problem, Options(), time.monotonic, "There is no engine.")
+    high = outcome.report.floors
+    assert high is not None
+    _, exact = allocated(problem)
+    assert all(h.floor >= e.floor for h, e in zip(high.teams, exact.teams, strict=True))
