@@ -84,7 +84,7 @@ class _Left:
 
     def __init__(self, problem: Problem) -> None:
         self.starts_on = problem.starts_on
-        self.reserve_prices = {pool.key: pool.reserve_price_credits for pool in problem.pools}
+        self.reserve_prices = problem.reserve_prices
         self.credits: dict[TeamKey, int] = {team.key: team.credits for team in problem.teams}
         self.reserved: dict[PoolKey, list[int]] = {p.key: [0] * problem.days for p in problem.pools}
         self.total: dict[PoolKey, list[int]] = {p.key: [0] * problem.days for p in problem.pools}

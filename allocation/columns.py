@@ -216,14 +216,13 @@ def _profiles(problem: Problem) -> _Profiles:
     team_index = {team.key: n for n, team in enumerate(problem.teams)}
     team = _whole([team_index[bid.team_key] for _, bid, _ in listed])
     begin, cell, units = _merged_use(problem, [a for _, _, a in listed])
-    prices = {pool.key: pool.reserve_price_credits for pool in problem.pools}
     first = problem.starts_on
     return _Profiles(
         bid=_whole([b for b, _, _ in listed]),
         team=team,
         number=_whole([a.number for _, _, a in listed]),
         is_reserved=np.array([a.tier is Tier.RESERVED for _, _, a in listed], np.bool_),
-        is_barred=np.array([_is_barred(a, prices) for _, _, a in listed], np.bool_),
+        is_barred=np.array([_is_barred(a, problem.reserve_prices) for _, _, a in listed], np.bool_),
         offer=_whole([a.offer_credits_per_lot for _, _, a in listed]),
         value=_whole([a.value_score_per_lot for _, _, a in listed]),
         min_lots=_whole([a.min_lots for _, _, a in listed]),

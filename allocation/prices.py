@@ -43,7 +43,7 @@ def price_list(problem: Problem, certificate: Certificate) -> PriceList:
     """Publish a price for every pool, day and tier that has units; others cost their reserve."""
     reserved = {(pool, day): n for pool, day, n in certificate.reserved_prices}
     total = {(pool, day): n for pool, day, n in certificate.total_prices}
-    floor = {pool.key: pool.reserve_price_credits * PRICE_SCALE for pool in problem.pools}
+    floor = {key: price * PRICE_SCALE for key, price in problem.reserve_prices.items()}
 
     def price(place: Place, n: int) -> int:
         return max(floor[place[0]], n * PRICE_SCALE // certificate.scale)
@@ -62,8 +62,8 @@ def price_list(problem: Problem, certificate: Certificate) -> PriceList:
 
 def reserve_cost_credits(problem: Problem, alternative: Alternative) -> int:
     """Say what one lot costs at reserve prices, whole, on any start day."""
-    floor = {pool.key: pool.reserve_price_credits for pool in problem.pools}
-    return sum(i.units_per_lot * i.days * floor[i.pool_key] for i in alternative.items)
+    floor = problem.reserve_prices
+    return sum([i.units_per_lot * i.days * floor[i.pool_key] for i in alternative.items])
 
 
 def payment_credits(

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from typing import NewType
 
 from allocation.errors import InvalidProblem
@@ -96,7 +98,7 @@ class Alternative:
     @property
     def span_days(self) -> int:
         """How many days from the start until the last item ends."""
-        return max(item.offset_days + item.days for item in self.items)
+        return max([item.offset_days + item.days for item in self.items])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Bid:
         object.__setattr__(self, "alternatives", ordered)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """One round, whole: everything that decides, and nothing that only describes.
 
@@ -153,6 +155,11 @@ class Problem:
         """The last day of the sprint."""
         return self.starts_on + dt.timedelta(days=self.days - 1)
 
+    @cached_property
+    def reserve_prices(self) -> Mapping[PoolKey, int]:
+        """The reserve price of every pool. Units: credits per unit and day."""
+        return {pool.key: pool.reserve_price_credits for pool in self.pools}
+
 
 def default_nonce(round_key: str) -> str:
     """Return the nonce of a round whose folder names none: the hex SHA-256 of its key."""
@@ -191,18 +198,26 @@ def _check_references(problem: Problem) -> None:
 def _check_alternative(
     problem: Problem, bid: Bid, alternative: Alternative, pools: set[PoolKey]
 ) -> None:
-    where = f"Alternative {alternative.number} of bid {bid.key}"
-    if not alternative.items or any(item.pool_key not in pools for item in alternative.items):
-        raise InvalidProblem(f"{where} needs items, each of a pool of this round.")
+    wrong = _what_is_wrong(problem, alternative, pools)
+    if wrong:
+        raise InvalidProblem(f"Alternative {alternative.number} of bid {bid.key} {wrong}.")
+
+
+def _what_is_wrong(problem: Problem, alternative: Alternative, pools: set[PoolKey]) -> str:
+    pool_keys = [item.pool_key for item in alternative.items]
+    if not pool_keys or not pools.issuperset(pool_keys):
+        return "needs items, each of a pool of this round"
     if not 1 <= alternative.min_lots <= alternative.max_lots:
-        raise InvalidProblem(f"{where} needs lots with 1 <= min <= max.")
+        return "needs lots with 1 <= min <= max"
     if min(alternative.offer_credits_per_lot, alternative.value_score_per_lot) < 1:
-        raise InvalidProblem(f"{where} needs an offer and a value score of at least 1.")
-    ends_on = alternative.latest_start + dt.timedelta(days=alternative.span_days - 1)
+        return "needs an offer and a value score of at least 1"
     if not problem.starts_on <= alternative.earliest_start <= alternative.latest_start:
-        raise InvalidProblem(f"{where} needs a start window inside the sprint.")
-    if ends_on > problem.ends_on:
-        raise InvalidProblem(f"{where} ends on {ends_on}, after the sprint.")
+        return "needs a start window inside the sprint"
+    days_before = (alternative.latest_start - problem.starts_on).days
+    if days_before + alternative.span_days > problem.days:
+        ends_on = alternative.latest_start + dt.timedelta(days=alternative.span_days - 1)
+        return f"ends on {ends_on}, after the sprint"
+    return ""
 
 
 def _check_commitments(problem: Problem) -> None:
