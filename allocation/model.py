@@ -7,6 +7,7 @@ Nothing here knows a solver, and no business rule stands here: columns.py has de
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -74,7 +75,7 @@ def build(columns: Columns) -> Model:
 
 def add_one_placement_per_bid(columns: Columns) -> Block:
     """(C1) Award at most one placement of a bid: Σ x[k] ≤ 1 over the bid's placements."""
-    present, row = np.unique(columns.bid, return_inverse=True)
+    present, row = _number_rows(columns.bid)
     names = tuple(f"C1[{columns.problem.bids[b].key}]" for b in present.tolist())
     return Block(
         family="C1",
@@ -103,7 +104,7 @@ def add_total_capacity(columns: Columns) -> Block:
 def add_team_credits(columns: Columns) -> Block:
     """(C4) The offers of a team's awards fit its credits: Σ o y ≤ B."""
     order = np.argsort(columns.team, kind="stable")
-    present, row = np.unique(columns.team[order], return_inverse=True)
+    present, row = _number_rows(columns.team[order])
     teams = columns.problem.teams
     names = tuple(f"C4[{teams[m].key}]" for m in present.tolist())
     return Block(
@@ -139,7 +140,7 @@ def add_floors(columns: Columns) -> Block:
 def _capacity(family: str, columns: Columns, use: Flags, units: Whole) -> Block:
     entry = np.flatnonzero(use)
     entry = entry[np.argsort(columns.use_cell[entry], kind="stable")]
-    present, row = np.unique(columns.use_cell[entry], return_inverse=True)
+    present, row = _number_rows(columns.use_cell[entry])
     names = tuple(f"{family}[{cell_name(columns.problem, cell)}]" for cell in present.tolist())
     return Block(
         family=family,
@@ -153,8 +154,13 @@ def _capacity(family: str, columns: Columns, use: Flags, units: Whole) -> Block:
     )
 
 
+def _number_rows(places: Whole) -> tuple[Whole, Whole]:
+    """Return the places that occur in an ordered list, and for each entry the row of its place."""
+    is_new = np.diff(places, prepend=-1) > 0
+    return places[is_new], np.cumsum(is_new) - 1
+
+
 def cell_name(problem: Problem, cell: int) -> str:
     """Name a pool and day as the rows of the solver do: `pool,2026-03-02`."""
     pool, day = divmod(cell, problem.days)
-    date = np.datetime64(problem.starts_on) + day
-    return f"{problem.pools[pool].key},{date}"
+    return f"{problem.pools[pool].key},{problem.starts_on + dt.timedelta(days=day)}"

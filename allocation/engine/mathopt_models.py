@@ -83,7 +83,7 @@ def _add_rows(proto: model_pb2.ModelProto, blocks: Iterable[Rows]) -> None:
         constraints.names.extend(block.names)
         constraints.lower_bounds.extend([-np.inf] * count)
         constraints.upper_bounds.extend(block.upper.astype(float).tolist())
-        order = np.lexsort((block.terms.variable, block.row))
+        order = np.argsort(block.row * len(proto.variables.ids) + block.terms.variable)
         matrix.row_ids.extend((block.row[order] + first).tolist())
         matrix.column_ids.extend(block.terms.variable[order].tolist())
         matrix.coefficients.extend(block.terms.coefficient[order].astype(float).tolist())
