@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from allocation.outcome import Proof, Reason, Report, Status, StoppedBy, TieBreak
+from allocation.outcome import FloorReport, Proof, Reason, Report, Status, StoppedBy, TieBreak
 from broker.states import RoundState
 from web.filters import percent
 
@@ -120,9 +120,22 @@ def verdict(report: Report) -> str:
     return f"within {percent(report.gap_ratio)} of the bound"
 
 
+def fairness(floors: FloorReport) -> str:
+    """Say in a sentence how the fairness floors of a round were met."""
+    missed = sum(1 for team in floors.teams if team.shortfall)
+    if not missed:
+        return "Every team that bid reached its floor."
+    proven = "no outcome misses less" if floors.is_proven else "not proven to be the smallest"
+    return (
+        f"{len(floors.teams) - missed} of {len(floors.teams)} teams that bid reached their floor; "
+        f"the largest shortfall is {percent(floors.shortfall_ratio)} of a floor, {proven}."
+    )
+
+
 def register(app: Flask) -> None:
     """Make the words known to the templates."""
     app.add_template_filter(verdict, "verdict")
+    app.add_template_filter(fairness, "fairness")
     app.jinja_env.globals.update(
         STATE_WORDS=STATES,
         REASON_WORDS=REASONS,

@@ -28,6 +28,7 @@ from broker.dashboards.sources import (
     RUN,
     RUN_STAGE,
     SNAPSHOT,
+    TEAM,
 )
 from broker.errors import NotFound
 from broker.states import RunPurpose, RunState
@@ -70,14 +71,29 @@ class ReasonCount:
 
 
 @dataclass(frozen=True, slots=True)
+class FloorRow:
+    """What a team was to get at least, what it got and what is missing. Units: value points."""
+
+    team: str
+    floor: int
+    value: int
+    shortfall: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoundScreen:
-    """One round: `snapshot` from its close on, `run` and `reasons` once it is decided."""
+    """One round: `snapshot` from its close on, `run`, `reasons` and `floors` once it is decided.
+
+    Shape: `floors` has the teams that bid, those that miss most first; none without a policy of
+    floors.
+    """
 
     now: dt.datetime
     round: RoundBrief
     snapshot: Snapshot | None
     run: PublishedRun | None
     reasons: tuple[ReasonCount, ...]
+    floors: tuple[FloorRow, ...]
     runs: Listing
     stages: Listing
 
@@ -96,12 +112,14 @@ def round_screen(
 ) -> RoundScreen:
     """Return a round with its runs. Raises: NotFound if there is none."""
     brief = find_round(session, key)
+    run = published_run(session, brief.id)
     return RoundScreen(
         now=now,
         round=brief,
         snapshot=_snapshot(session, brief.id),
-        run=published_run(session, brief.id),
+        run=run,
         reasons=_reasons(session, brief.id),
+        floors=_floors(session, run),
         runs=list_rows(session, run_table(brief.id), runs),
         stages=list_rows(session, stage_table(brief.id), stages),
     )
@@ -191,3 +209,14 @@ def _reasons(session: Session, round_id: str) -> tuple[ReasonCount, ...]:
         .order_by(count.desc(), DECLINE.c.reason)
     )
     return tuple(ReasonCount(*row) for row in rows)
+
+
+def _floors(session: Session, run: PublishedRun | None) -> tuple[FloorRow, ...]:
+    if run is None or run.report.floors is None:
+        return ()
+    names = {row.key: row.name for row in session.execute(select(TEAM.c.key, TEAM.c.name))}
+    rows = (
+        FloorRow(names.get(t.team_key, t.team_key), t.floor, t.value, t.shortfall)
+        for t in run.report.floors.teams
+    )
+    return tuple(sorted(rows, key=lambda row: (-row.shortfall, row.team)))

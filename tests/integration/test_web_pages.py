@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select
 from sqlmodel import col
 
+from allocation.assembly import baseline_outcome
 from allocation.errors import NoOutcome
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome
@@ -22,7 +25,8 @@ from allocation.problem import Problem
 from broker.db import Database, reading
 from broker.runs import ReportProgress
 from broker.tables import BidRow
-from tests.markets import a_database, better_baseline, bring, run_it
+from tests.builders import a_bid, a_problem, an_alternative, an_item, some_units
+from tests.markets import a_database, better_baseline, bring, described, run_it
 from tests.past import SEALED, build_past, decided_round, sealed_round
 from tests.screens import crawl, screens
 
@@ -144,6 +148,27 @@ def test_a_receipt_of_a_sealed_bid_is_as_unknown_as_one_of_no_bid(
     answers = {past.get(f"/receipts/{i}").text.replace(i, "") for i in (*sealed, unknown)}
 
     assert len(answers) == 1
+
+
+def test_a_round_with_floors_shows_them_and_what_they_cost(market: Database) -> None:
+    blue = a_bid("blue-1", an_alternative(an_item(units=6), offer=54), team="blue")
+    red = a_bid("red-1", an_alternative(an_item(), offer=10, lots=(1, 10)))
+    problem = a_problem(blue, red, capacity=[some_units(reserved=10)], floor_ratio=Fraction(1))
+
+    def solve(problem: Problem, options: Options, _report: ReportProgress) -> Outcome:
+        return baseline_outcome(problem, options, time.monotonic, "There is no engine.")
+
+    run_it(market, bring(market, described(problem)), solve=solve)
+    with screens(market) as app:
+        page = app.test_client().get("/rounds/sprint-1").text
+    assert "Fairness floors" in page
+    assert "Price of fairness" in page
+    assert re.search(r"Team red</th>(<td[^>]*>[^<]+</td>){3}", page)
+
+
+def test_a_round_without_floors_does_not_speak_of_them(past: FlaskClient) -> None:
+    page = past.get("/rounds/past-2").text.lower()
+    assert "fairness" not in page
 
 
 def test_why_a_run_failed_waits_for_the_publication(market: Database) -> None:

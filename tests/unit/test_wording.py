@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allocation.outcome import Proof, Reason, StoppedBy, TieBreak
+from allocation.outcome import FloorReport, Proof, Reason, StoppedBy, TeamFloor, TieBreak
+from allocation.problem import TeamKey
 from broker.errors import BrokerError, NotFound, Refused, WrongSchema
 from broker.states import RoundState
 from web import filters, wording
@@ -34,6 +35,37 @@ NOON = dt.datetime(2026, 12, 4, 12, tzinfo=dt.UTC)
 )
 def test_every_code_has_its_words(codes: type, words: dict[str, object]) -> None:
     assert set(codes) == set(words)
+
+
+@pytest.mark.parametrize(
+    ("shortfall", "is_proven", "ending"),
+    [
+        (0, True, "Every team that bid reached its floor."),
+        (
+            3,
+            True,
+            "no outcome misses less.",
+        ),
+        (
+            3,
+            False,
+            "not proven to be the smallest.",
+        ),
+    ],
+)
+def test_a_sentence_says_how_the_floors_were_met(
+    shortfall: int,
+    is_proven: bool,  # noqa: FBT001  # a table's column
+    ending: str,
+) -> None:
+    teams = (
+        TeamFloor(TeamKey("blue"), 10, 10, 0),
+        TeamFloor(TeamKey("red"), 10, 10 - shortfall, shortfall),
+    )
+    floors = FloorReport("0.5", shortfall / 10, is_proven, teams, 90, 4)
+    sentence = wording.fairness(floors)
+    assert sentence.endswith(ending)
+    assert ("1 of 2 teams" in sentence) == (f"30{filters.WIDE}%" in sentence) == bool(shortfall)
 
 
 def test_every_state_of_a_round_has_a_step_or_ends_it() -> None:
