@@ -3,8 +3,9 @@
 Standard input: one line with a JSON object, `{"round": ROUND_DOCUMENT, "options": {...}}` (see
 wire.py). Where the input ends after it, the caller is gone, and this process ends too. Standard
 output: JSON objects, one a line: `{"progress": ...}` after every stage, `{"outcome": ...}` for a
-first outcome and again for the final one, `{"error": ...}` where there is none (exit 2). It reads
-no file, no environment and no database; the caller keeps the time and may end it at any moment.
+first outcome and again for the final one, `{"error": ...}` where the problem cannot be read (exit
+2) or the engine breaks down (exit 1). It reads no file, no environment and no database; the caller
+keeps the time and may end it at any moment.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from allocation.errors import AllocationError
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
 
-ABANDONED = 3
-"""The exit code of an engine whose caller is gone; nobody is there to read it."""
+BROKEN_DOWN, UNREADABLE, ABANDONED = 1, 2, 3
+"""Exit codes; the last is of an engine whose caller is gone, so that nobody is there to read it."""
 
 
 def main() -> int:
@@ -47,11 +48,15 @@ def main() -> int:
         options = read_options(request["options"])
     except (AllocationError, KeyError, TypeError, ValueError) as error:
         say("error", f"The problem cannot be read: {error}")
-        return 2
+        return UNREADABLE
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
     from allocation.engine.portfolio import allocate  # noqa: PLC0415  # OR-Tools is slow to import
 
-    outcome = allocate(problem, options, time.monotonic, say_progress, say_outcome, began=began)
+    try:
+        outcome = allocate(problem, options, time.monotonic, say_progress, say_outcome, began=began)
+    except Exception as error:  # noqa: BLE001  # solvers raise what comes; the caller must know
+        say("error", f"The engine broke down: {type(error).__name__}: {error}")
+        return BROKEN_DOWN
     say_outcome(outcome)
     return 0
 

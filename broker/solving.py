@@ -9,32 +9,32 @@ from __future__ import annotations
 
 import json
 import os
-import queue
+import selectors
+import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
-from typing import IO, Any
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from allocation import wire
 from allocation.assembly import baseline_outcome
 from allocation.errors import BrokenOutcome
 from allocation.judge import check_outcome
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome
+from allocation.outcome import Outcome, Status, StoppedBy
 from allocation.problem import Problem
 
 Reporter = Callable[[Progress], None]
 GRACE_RATIO = 0.05
 GRACE_SECONDS = 2.5
 """How much longer than its limit the child may take before it is ended."""
+MOST_BYTES = 2**20
+"""What is written or read at once."""
 STARTED_WITH = ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 """What the child may know of its surroundings; nothing of the database is among it."""
-
-
 ENGINE = (sys.executable, "-m", "allocation")
 """The command that starts the engine; it speaks the protocol of allocation/__main__.py."""
 
@@ -51,18 +51,41 @@ def solve(
     """
     told = _Told(report_progress)
     seconds = options.time_limit_seconds * (1 + GRACE_RATIO) + GRACE_SECONDS
-    with _child(engine, problem, options) as child:
-        why = told.listen(child, time.monotonic() + seconds)
+    why = _ask(engine, problem, options, told, time.monotonic() + seconds)
     outcome = told.outcome
     if outcome is None:
         outcome = baseline_outcome(problem, options, time.monotonic, why)
     elif why:
-        solver = {**outcome.report.solver, "why": why}
-        outcome = replace(outcome, report=replace(outcome.report, solver=solver))
+        outcome = _labelled(outcome, why)
     violations = check_outcome(problem, outcome)
     if violations:
         raise BrokenOutcome(problem.round_key, violations)
     return outcome
+
+
+def _labelled(outcome: Outcome, why: str) -> Outcome:
+    """Say in the report what went wrong; what is not proven then promises no equal outcome."""
+    report = replace(outcome.report, solver={**outcome.report.solver, "why": why})
+    if report.status is Status.FEASIBLE:
+        report = replace(report, stopped_by=StoppedBy.WALL_CLOCK)
+    return replace(outcome, report=report)
+
+
+def _ask(
+    engine: Sequence[str], problem: Problem, options: Options, told: _Told, deadline: float
+) -> str:
+    """Let an engine tell what it finds until the deadline; return what went wrong, or nothing."""
+    request = wire.canonical_json(
+        {"round": wire.round_document(problem), "options": asdict(options)}
+    )
+    try:
+        child = _start(engine)
+    except OSError as error:
+        return f"The engine could not be started: {error}."
+    try:
+        return told.listen(child, request + b"\n", deadline)
+    finally:
+        _end(child)
 
 
 class _Told:
@@ -73,82 +96,139 @@ class _Told:
         self.outcome: Outcome | None = None
         self.error = ""
 
-    def listen(self, child: subprocess.Popen[bytes], deadline: float) -> str:
+    def listen(self, child: subprocess.Popen[bytes], request: bytes, deadline: float) -> str:
         """Take the child's lines until it ends or the time is over; say what went wrong."""
-        for line in _lines_until(child, deadline):
+        for line in _converse(child, request, deadline):
             try:
-                self.take(json.loads(line))
-            except (KeyError, TypeError, ValueError) as error:
+                message = _read_message(line)
+            except (KeyError, RecursionError, TypeError, ValueError) as error:
                 return f"The engine said what nobody understands: {error}"
-        if child.poll() is None and time.monotonic() >= deadline:
+            self.take(message)
+        try:
+            code = child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
             return "The engine was ended at its time limit."
-        code = child.wait()
-        if code == 0:
-            return ""
-        return self.error or f"The engine ended early with code {code}."
+        if code:
+            return self.error or _ended_early(code)
+        return "" if self.outcome else "The engine ended without an outcome."
 
-    def take(self, message: dict[str, Any]) -> None:
+    def take(self, message: _Message) -> None:
         """Take one message of the child's protocol."""
-        if "progress" in message:
-            self.report_progress(Progress(**message["progress"]))
-        if "outcome" in message:
-            self.outcome = wire.outcome_from_document(message["outcome"])
-        if "error" in message:
-            self.error = message["error"]
+        if message.progress:
+            self.report_progress(message.progress)
+        self.outcome = message.outcome or self.outcome
+        self.error = message.error or self.error
 
 
-@contextmanager
-def _child(
-    engine: Sequence[str], problem: Problem, options: Options
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the engine with a problem; end it whatever happens."""
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One line of the child's protocol; what it does not say is empty."""
+
+    progress: Progress | None
+    outcome: Outcome | None
+    error: str
+
+
+def _read_message(line: bytes) -> _Message:
+    """Read a line.
+
+    Raises: KeyError, RecursionError, TypeError or ValueError if it is no message.
+    """
+    document = json.loads(line)
+    if not isinstance(document, dict):
+        raise TypeError("it is not an object")
+    progress, outcome = document.get("progress"), document.get("outcome")
+    return _Message(
+        progress=_read_progress(progress) if progress is not None else None,
+        outcome=wire.outcome_from_document(outcome) if outcome is not None else None,
+        error=str(document.get("error", "")),
+    )
+
+
+def _read_progress(document: Any) -> Progress:
+    progress = Progress(**document)
+    kinds = (str, int | None, int | None, int | float)
+    fields = (progress.stage, progress.value, progress.bound, progress.seconds)
+    if not all(isinstance(field, kind) for field, kind in zip(fields, kinds, strict=True)):
+        raise TypeError(f"{document} is no progress")
+    return progress
+
+
+def _ended_early(code: int) -> str:
+    """Say how a process ended that was not done."""
+    how = f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"code {code}"
+    return f"The engine ended early with {how}."
+
+
+def _start(engine: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start the engine as the head of a group of its own, so that it ends with all it started."""
     environment = {name: os.environ[name] for name in STARTED_WITH if name in os.environ}
-    child = subprocess.Popen(  # noqa: S603  # the command is ours
+    return subprocess.Popen(  # noqa: S603  # the command is ours
         engine,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
+        start_new_session=True,
     )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the engine and all that it started, wherever they are."""
+    with suppress(ProcessLookupError):  # they are gone already
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream:
+            stream.close()
+
+
+def _converse(child: subprocess.Popen[bytes], request: bytes, deadline: float) -> Iterator[bytes]:
+    """Hand over the request and yield whole lines of the answer as they come.
+
+    Neither side holds up the other: an engine may not read, not write, or write without an end. It
+    is over when the engine closes its output, or at the deadline. The engine's input stays open;
+    its end would tell the engine to end as well.
+    """
+    unread = bytearray()
+    with _watched(child) as ready:
+        while (left := deadline - time.monotonic()) > 0:
+            for key, event in ready.select(left):
+                if event == selectors.EVENT_WRITE:
+                    request = request[_write(key.fd, request) :]
+                    if not request:
+                        ready.unregister(key.fileobj)
+                elif part := os.read(key.fd, MOST_BYTES):
+                    unread += part
+                    yield from _whole_lines(unread)
+                else:
+                    return
+
+
+def _watched(child: subprocess.Popen[bytes]) -> selectors.BaseSelector:
+    """Watch when the engine takes input and has output."""
+    ready = selectors.DefaultSelector()
+    for stream, event in (
+        (child.stdin, selectors.EVENT_WRITE),
+        (child.stdout, selectors.EVENT_READ),
+    ):
+        if stream:
+            os.set_blocking(stream.fileno(), False)
+            ready.register(stream, event)
+    return ready
+
+
+def _whole_lines(unread: bytearray) -> list[bytes]:
+    """Take the lines that are complete out of what was read."""
+    end = unread.rfind(b"\n") + 1
+    lines = bytes(unread[:end]).splitlines()
+    del unread[:end]
+    return lines
+
+
+def _write(fd: int, request: bytes) -> int:
+    """Write what fits into a pipe; to an engine that has ended, everything and nothing."""
     try:
-        _hand_over(child, problem, options)
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout):
-            with suppress(BrokenPipeError):  # what it did not read any more is of no use
-                if stream:
-                    stream.close()
-
-
-def _hand_over(child: subprocess.Popen[bytes], problem: Problem, options: Options) -> None:
-    """Write the request; the pipe stays open, and its end tells the child to end as well."""
-    request = {"round": wire.round_document(problem), "options": asdict(options)}
-    if child.stdin:
-        try:
-            child.stdin.write(wire.canonical_json(request) + b"\n")
-            child.stdin.flush()
-        except BrokenPipeError:  # it has ended already; its exit code says more
-            return
-
-
-def _lines_until(child: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
-    """Yield the child's lines as they come, until it closes its output or the time is over."""
-    lines: queue.Queue[bytes | None] = queue.Queue()
-    if child.stdout:
-        threading.Thread(target=_read, args=(child.stdout, lines), daemon=True).start()
-    while (left := deadline - time.monotonic()) > 0:
-        try:
-            line = lines.get(timeout=left)
-        except queue.Empty:
-            return
-        if line is None:
-            return
-        yield line
-
-
-def _read(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
-    for line in stream:
-        lines.put(line)
-    lines.put(None)
+        return os.write(fd, request[:MOST_BYTES])
+    except BrokenPipeError:  # its exit code says more
+        return len(request)

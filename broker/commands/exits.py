@@ -61,6 +61,7 @@ EXITS: Mapping[type[BaseException], int] = {
 }
 UNFORESEEN: Mapping[str, int] = {"allocate": NO_OUTCOME, "run": NO_OUTCOME, "check": NOT_CHECKED}
 """What a command says by its code when something broke that nobody foresaw; else REFUSED."""
+OUT_OF_MEMORY = "There is not enough memory for this; free some, or use a larger machine."
 
 
 def exit_code(error: BaseException, command: str) -> int:
@@ -94,7 +95,7 @@ def lines_of(error: BaseException) -> Iterable[str]:
     if isinstance(error, OSError) and error.strerror:
         what = f"{error.filename} cannot" if error.filename else "Something could not"
         return [f"{what} be read or written: {error.strerror}."]
-    return [_unforeseen(error)]
+    return [OUT_OF_MEMORY if isinstance(error, MemoryError) else _unforeseen(error)]
 
 
 def _unforeseen(error: BaseException) -> str:

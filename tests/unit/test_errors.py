@@ -107,6 +107,13 @@ def test_what_nobody_foresaw_is_one_line_without_a_traceback(
     assert "Traceback" not in said
 
 
+def test_too_little_memory_is_no_outcome_and_says_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert explain(MemoryError(), ["allocate"]) == 4
+    assert "not enough memory" in capsys.readouterr().err
+
+
 def test_a_check_that_could_not_be_made_never_looks_like_a_violation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
