@@ -10,6 +10,7 @@ keeps the time and may end it at any moment.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -21,14 +22,18 @@ from allocation import wire
 from allocation.errors import AllocationError
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
+from allocation.problem import Problem
 
 BROKEN_DOWN, UNREADABLE, ABANDONED = 1, 2, 3
 """Exit codes; the last is of an engine whose caller is gone, so that nobody is there to read it."""
+NEW_OBJECTS = 50_000
+"""So many between two walks of the garbage collector: what a round is made of stays to the end."""
 
 
 def main() -> int:
     """Read a problem, allocate it, write what is found as it is found."""
     began = time.monotonic()
+    gc.set_threshold(NEW_OBJECTS)
     output = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # solvers print where they like
 
@@ -43,9 +48,7 @@ def main() -> int:
         say("outcome", wire.outcome_document(outcome))
 
     try:
-        request = json.loads(sys.stdin.readline())
-        problem = wire.problem_from_round_document(request["round"])
-        options = read_options(request["options"])
+        problem, options = read_request(sys.stdin.readline())
     except (AllocationError, KeyError, TypeError, ValueError) as error:
         say("error", f"The problem cannot be read: {error}")
         return UNREADABLE
@@ -66,6 +69,12 @@ def _end_with_the_caller() -> None:
     while sys.stdin.read(1):
         pass
     os._exit(ABANDONED)
+
+
+def read_request(line: str) -> tuple[Problem, Options]:
+    """Rebuild a problem and options. Raises: InvalidProblem, KeyError, TypeError or ValueError."""
+    request = json.loads(line)
+    return wire.problem_from_round_document(request["round"]), read_options(request["options"])
 
 
 def read_options(document: dict[str, object]) -> Options:
