@@ -56,8 +56,13 @@ def find_floors(columns: Columns, bound: Bound, deadline: Deadline) -> Floors:
         mine = columns.only(np.flatnonzero(columns.team == team))
         worth = slice_worth(mine, slice_share(problem, team), deadline)
         due = most if worth is None else problem.floor_ratio * Fraction(worth)
-        points.append(min(math.floor(most), math.floor(due + NOISE + NOISE_RATIO * due)))
+        points.append(whole_floor(due, most))
     return Floors(tuple(points))
+
+
+def whole_floor(due: Fraction, most: Fraction) -> int:
+    """Round a floor down; a hair below a whole number counts as it, if it can be that much."""
+    return min(math.floor(most), math.floor(due + NOISE + NOISE_RATIO * due))
 
 
 def demanding(model: Model, least_values: list[int]) -> Model:

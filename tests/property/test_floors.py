@@ -14,7 +14,8 @@ from allocation.engine.portfolio import allocate
 from allocation.judge import check_outcome
 from allocation.options import Options
 from allocation.outcome import FloorReport, Outcome, Status, TieBreak
-from allocation.problem import Problem
+from allocation.problem import Alternative, Problem, Tier
+from tests.builders import a_bid, a_calendar, a_problem, an_alternative, an_item
 from tests.reference import best_outcome
 from tests.strategies import problems
 
@@ -27,7 +28,27 @@ RATIOS = st.sampled_from([Fraction(1), Fraction(1, 2), Fraction(9, 10)])
 
 @st.composite
 def rounds_with_floors(draw: st.DrawFn) -> Problem:
-    return replace(draw(problems(max_bids=6)), floor_ratio=draw(RATIOS))
+    """Draw a round of any shape, or twice as often one in which floors are hard to hold."""
+    problem = draw(st.one_of(problems(max_bids=6), tight_rounds(), tight_rounds()))
+    return replace(problem, floor_ratio=draw(RATIOS))
+
+
+@st.composite
+def tight_rounds(draw: st.DrawFn) -> Problem:
+    """Draw a round in which teams of equal credits bid for lumps of one small pool."""
+    teams = ("blue", "red", "teal")[: draw(st.sampled_from([2, 3]))]
+    count = draw(st.sampled_from([6, 5, 4, 3]))
+    bids = [a_bid(f"b{n}", draw(lumps()), team=teams[n % len(teams)]) for n in range(count)]
+    units = draw(st.sampled_from([4, 6, 5, 3]))
+    return a_problem(*bids, capacity=a_calendar(days=3, reserved=units, spot=0), days=3)
+
+
+@st.composite
+def lumps(draw: st.DrawFn) -> Alternative:
+    item = an_item(units=draw(st.sampled_from([3, 2, 4, 1])), days=draw(st.sampled_from([3, 2, 1])))
+    lots = (1, draw(st.sampled_from([1, 1, 2])))
+    tier, offer = draw(st.sampled_from(Tier)), draw(st.integers(1, 20))
+    return an_alternative(item, tier=tier, offer=offer, lots=lots)
 
 
 def allocated(problem: Problem, seed: int = 0) -> tuple[Outcome, FloorReport]:

@@ -14,7 +14,7 @@ import pytest
 from allocation.assembly import baseline_outcome
 from allocation.columns import build_columns
 from allocation.engine import rounding
-from allocation.engine.floor_search import ask_core, demanding, serve_floors
+from allocation.engine.floor_search import ask_core, demanding, serve_floors, whole_floor
 from allocation.engine.neighbourhoods import part_of
 from allocation.engine.portfolio import allocate
 from allocation.engine.question import Effort, Question
@@ -104,6 +104,16 @@ def test_a_hair_below_a_whole_number_counts_as_that_number(teams: int) -> None:
     ]
     problem = a_problem(*bids, capacity=(some_units(reserved=1),), floor_ratio=ONE)
     assert set(points_of(allocated(problem)).values()) == {10}
+
+
+@pytest.mark.parametrize(
+    ("due", "most", "floor"),
+    [(9.9999999, 10, 10), (9.99999, 10, 9), (9.9999999, 9.99999995, 9), (10.0000001, 12, 10)],
+)
+def test_a_floor_is_rounded_down_but_for_the_noise_of_floating_point(
+    due: float, most: float, floor: int
+) -> None:
+    assert whole_floor(Fraction(due), Fraction(most)) == floor
 
 
 def test_a_team_without_credits_has_a_floor_of_nothing() -> None:
