@@ -78,7 +78,7 @@ class Incumbent:
     @property
     def slack(self) -> int:
         """How far apart two claims may be and still say the same, in points."""
-        return 0 if self.trusts_one_solver else 1 + int(self.value * CLAIM_RATIO)
+        return 0 if self.trusts_one_solver else int(self.value * CLAIM_RATIO)
 
     @property
     def provers(self) -> tuple[str, ...]:

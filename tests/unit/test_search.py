@@ -53,8 +53,18 @@ def test_one_solver_alone_is_not_believed_in_a_round_of_large_numbers() -> None:
     assert an_incumbent(trusts_one_solver=False, solver=60, other=80).bound == 80
 
 
-def test_two_solvers_that_say_nearly_the_same_are_believed() -> None:
-    incumbent = an_incumbent(trusts_one_solver=False, solver=60, other=61)
+def test_two_solvers_that_say_the_same_are_believed_and_a_point_apart_they_are_not() -> None:
+    incumbent = an_incumbent(trusts_one_solver=False, solver=60, other=60)
+    assert incumbent.is_proven
+    assert incumbent.provers == ("solver", "other")
+    assert an_incumbent(trusts_one_solver=False, solver=60, other=61).bound == 61
+
+
+def test_two_solvers_that_say_the_same_as_far_as_floating_point_can_tell_are_believed() -> None:
+    value = 6 * 10**9
+    columns = build_columns(a_problem(a_bid("b1", an_alternative(offer=3, value=value))))
+    claims = {"solver": value, "other": value + 10}
+    incumbent = Incumbent(columns, 2 * value, np.array([1]), claims, trusts_one_solver=False)
     assert incumbent.is_proven
     assert incumbent.provers == ("solver", "other")
 
