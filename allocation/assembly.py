@@ -179,13 +179,13 @@ def serve_baselines(columns: Columns) -> tuple[Baselines, list[Whole]]:
 def _lots_of(columns: Columns, served: tuple[Placed, ...]) -> Whole:
     problem = columns.problem
     index = {bid.key: n for n, bid in enumerate(problem.bids)}
-    places = (columns.bid.tolist(), columns.alternative.tolist(), columns.start.tolist())
-    column = {place: k for k, place in enumerate(zip(*places, strict=True))}
-    lots = np.zeros(columns.count, np.int64)
-    for p in served:
-        start = (p.start - problem.starts_on).days
-        lots[column[index[p.bid_key], p.alternative, start]] = p.lots
-    return lots
+    bids = [index[p.bid_key] for p in served]
+    granted = np.zeros((3, len(problem.bids)), np.int64)
+    granted[0, bids] = [p.alternative for p in served]
+    granted[1, bids] = [(p.start - problem.starts_on).days for p in served]
+    granted[2, bids] = [p.lots for p in served]
+    alternative, start, lots = granted[:, columns.bid]
+    return np.where((columns.alternative == alternative) & (columns.start == start), lots, 0)
 
 
 def baseline_outcome(problem: Problem, options: Options, clock: Clock, why: str) -> Outcome:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from allocation.certificate import Bound
-from allocation.columns import Columns, Flags, Limits, Whole
+from allocation.columns import Columns, Flags, Whole
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs
 from allocation.engine.question import Effort, Question
@@ -45,7 +45,7 @@ class Part:
 def part_of(columns: Columns, freed: Flags, lots: Whole) -> Part:
     """Return the freed placements with what the other awards leave to them."""
     limits = rounding.left_of(columns, np.where(freed, 0, lots))
-    most = np.minimum(columns.max_lots, _most_lots(columns, limits))
+    most = np.minimum(columns.max_lots, rounding.most_lots(columns, limits))
     alive = freed & (most >= columns.min_lots)
     use = alive[columns.use_column]
     part = replace(
@@ -65,16 +65,6 @@ def part_of(columns: Columns, freed: Flags, lots: Whole) -> Part:
         use_units=columns.use_units[use],
     )
     return Part(part, np.flatnonzero(alive))
-
-
-def _most_lots(columns: Columns, limits: Limits) -> Whole:
-    """Return the most lots of each placement that fit the limits alone."""
-    reserved = np.minimum(limits.reserved_units, limits.total_units)[columns.use_cell]
-    total = limits.total_units[columns.use_cell]
-    open_units = np.where(columns.is_reserved[columns.use_column], reserved, total)
-    most: Whole = limits.credits[columns.team] // columns.offer
-    np.minimum.at(most, columns.use_column, open_units // columns.use_units)
-    return most
 
 
 def solve_core(columns: Columns, fraction: npt.NDArray[np.float64], effort: Effort) -> Whole:

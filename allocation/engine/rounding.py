@@ -67,10 +67,14 @@ def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> 
     `lots` is what is awarded already; it is kept, and its lots are raised where they can be.
     """
     served = np.zeros(columns.count, np.int64) if lots is None else lots.copy()
-    left = _Left(columns, left_of(columns, served))
+    limits = left_of(columns, served)
+    left = _Left(columns, limits)
     taken = set(columns.bid[served > 0].tolist())
     bids, smallest = columns.bid.tolist(), columns.min_lots.tolist()
-    for k in order:
+    more_lots = np.minimum(columns.max_lots - served, most_lots(columns, limits))
+    has_room = (more_lots > 0) & (served + more_lots >= columns.min_lots)
+    hopeful = np.fromiter(order, np.int64)
+    for k in hopeful[has_room[hopeful]].tolist():
         held = int(served[k])
         if bids[k] in taken and not held:
             continue
@@ -80,6 +84,16 @@ def serve(columns: Columns, order: Iterable[int], lots: Whole | None = None) -> 
             served[k] = held + more
             taken.add(bids[k])
     return served
+
+
+def most_lots(columns: Columns, limits: Limits) -> Whole:
+    """Return the most lots of each placement that fit the limits alone."""
+    reserved = np.minimum(limits.reserved_units, limits.total_units)[columns.use_cell]
+    total = limits.total_units[columns.use_cell]
+    open_units = np.where(columns.is_reserved[columns.use_column], reserved, total)
+    most: Whole = limits.credits[columns.team] // columns.offer
+    np.minimum.at(most, columns.use_column, open_units // columns.use_units)
+    return most
 
 
 def serve_up_to(columns: Columns, order: Iterable[int], enough: Sequence[int]) -> Whole:
@@ -129,6 +143,8 @@ class _Left:
             if self.is_reserved[k]:
                 left = min(left, self.reserved[cell])
             most = min(most, left // self.units[entry])
+            if not most:
+                break
         return most
 
     def take(self, k: int, lots: int) -> None:
