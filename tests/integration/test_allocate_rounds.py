@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -68,36 +67,6 @@ def test_a_whole_round_is_imported_as_a_closed_round(
     assert imported.returncode == 0, imported.stderr
     listed = json.loads(broker("round", "list", "--json", BROKER_DATABASE_URL=url).stdout)
     assert [row["state"] for row in listed] == ["closed"]
-
-
-def test_the_order_of_rows_changes_no_proven_outcome(tmp_path: Path) -> None:
-    reports = []
-    for seed in range(3):
-        folder, out = tmp_path / f"round-{seed}", tmp_path / f"out-{seed}"
-        folder.mkdir()
-        write_round(folder, invented_round(seed=5, bid_count=15))
-        if seed:
-            shuffle_rows(folder, random.Random(seed))  # noqa: S311  # no secret is drawn here
-        done = broker("allocate", folder, "--out", out, "--seed", seed, "--json", "--quiet")
-        assert done.returncode == 0, done.stderr
-        reports.append(json.loads(done.stdout))
-    assert [report["status"] for report in reports] == ["optimal"] * 3
-    assert len({report["outcome_sha256"] for report in reports}) == 1
-    assert len({report["problem_sha256"] for report in reports}) == 1
-
-
-def shuffle_rows(folder: Path, rng: random.Random) -> None:
-    """Write every table again with its rows, and its columns, in another order."""
-    for file in folder.glob("*.csv"):
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        if not rows:
-            continue
-        columns = rng.sample(list(rows[0]), len(rows[0]))
-        with file.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, columns)
-            writer.writeheader()
-            writer.writerows(rng.sample(rows, len(rows)))
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN_FOLDERS)[::4])
