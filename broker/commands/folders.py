@@ -18,7 +18,6 @@ from broker.commands.options import NamedPath, json_option, quiet_option, search
 from broker.commands.places import try_place, writing_to
 from broker.commands.speech import progress_to_terminal, report_lines, say_json
 from broker.errors import Refused
-from broker.solving import solve
 
 
 @click.command()
@@ -40,6 +39,8 @@ def allocate(
     """Allocate the round in FOLDER and write the outcome, all of it or nothing."""
     problem = read_round(folder).problem
     _check_out(folder, out, force=force)
+    from broker.solving import solve  # noqa: PLC0415  # slow to import, and no need of `check`
+
     outcome = solve(problem, options, progress_to_terminal(is_quiet=is_quiet))
     with writing_to(out):
         write_outcome(out, outcome, force=force)
