@@ -15,7 +15,7 @@ from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.variables import Rows, Terms
 
 DETERMINISTIC_RATIO = 0.6
-"""Units of deterministic time per second of wall clock that the limit is set to."""
+"""Units of deterministic time per second of work on a usual machine."""
 
 
 def ask_cpsat(question: Question, effort: Effort) -> Answer:
@@ -44,9 +44,9 @@ def ask_cpsat(question: Question, effort: Effort) -> Answer:
 
 def _solver(effort: Effort) -> cp_model.CpSolver:
     solver = cp_model.CpSolver()
-    seconds = max(0.05, effort.deadline.seconds_left())
-    solver.parameters.max_time_in_seconds = seconds
-    solver.parameters.max_deterministic_time = seconds * DETERMINISTIC_RATIO
+    solver.parameters.max_time_in_seconds = max(0.05, effort.deadline.seconds_left())
+    if effort.work_seconds is not None:
+        solver.parameters.max_deterministic_time = effort.work_seconds * DETERMINISTIC_RATIO
     solver.parameters.num_workers = max(2, effort.workers)
     solver.parameters.interleave_search = True
     solver.parameters.random_seed = effort.seed % 2**31
@@ -83,13 +83,26 @@ def _write(question: Question) -> _Written:
     for rows in (*map(variables.rows_of, model.blocks), variables.add_lots_ranges()):
         _add_rows(written, rows)
     _narrow(written, question)
-    if question.objective is not None:
-        cp.maximize(written.sum_of(question.objective))
+    _set_objective(written, question)
     if question.start is not None:
         start = variables.values_of(question.start).tolist()
         for variable, value in zip(written.variables, start, strict=False):
             cp.add_hint(variable, value)
     return written
+
+
+def _set_objective(written: _Written, question: Question) -> None:
+    """Maximise the objective; one more half of a point for any placement that is wanted."""
+    if question.objective is None:
+        return
+    chosen = [written.variables[n] for n in question.objective.variable.tolist()]
+    coefficients = (question.objective.coefficient * question.scale).tolist()
+    if question.wanted is not None:
+        has_wanted = written.model.new_bool_var("")
+        wanted = [written.variables[k] for k in np.flatnonzero(question.wanted).tolist()]
+        written.model.add(has_wanted <= cp_model.LinearExpr.sum(wanted))
+        chosen, coefficients = [*chosen, has_wanted], [*coefficients, 1]
+    written.model.maximize(cp_model.LinearExpr.weighted_sum(chosen, coefficients))
 
 
 def _add_rows(written: _Written, rows: Rows) -> None:

@@ -94,7 +94,7 @@ def ask_core(question: Question, effort: Effort) -> Answer:
     That there is none cannot be said in this way.
     """
     relaxed = solve_relaxation(question.model, effort.deadline.share(STEP_SHARE))
-    lots = solve_core(question.model.columns, relaxed.fraction, effort) if relaxed else None
+    lots = solve_core(question.model.columns, relaxed.fraction, effort).lots if relaxed else None
     is_found = lots is not None and question.accepts(lots)
     return Answer(lots if is_found else None, None, is_proven=False, stopped_by_clock=True)
 

@@ -1,14 +1,13 @@
 """Neighbourhood search: free some bids of an outcome, solve for them alone, again and again.
 
 Each neighbourhood is a small round of its own: the freed bids compete for what the others leave.
-The first is the core, everything that the relaxation does not award in full; then come drawn ones,
-mostly bids near the margin, for which another decision costs little at the relaxation's prices.
+Neighbourhoods of every kind and size are tried; what gains most for its work is drawn most often.
+Work is counted, not timed, so that the clock changes nothing. Read draws.py for the kinds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +15,27 @@ import numpy.typing as npt
 from allocation.certificate import Bound
 from allocation.columns import Columns, Flags, Whole
 from allocation.engine import rounding
-from allocation.engine.branch_and_bound import ask_highs
-from allocation.engine.question import Effort, Question
+from allocation.engine.branch_and_bound import ask_highs_briefly
+from allocation.engine.draws import Draw, Draws
+from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.variables import lay_out
 from allocation.model import build
 
-FREED_PLACEMENTS = 100
-"""How many placements a drawn neighbourhood frees, about."""
-MOST_NODES = 100
-MOST_SECONDS = 2.0
-"""What one drawn neighbourhood may cost; the seconds are the last guard."""
-MARGIN_RATIO = 0.02
-"""Gains closer to nothing than this part of a usual bid's worth count as equally close."""
+SMALLEST_SIZE = 85
+SIZE_RATIO = 2**0.5
+"""How many placements the smallest neighbourhood frees, and each size to the one before."""
+MOST_NODES = 20
+"""How far one neighbourhood is searched."""
+STEP_SHARE = 0.12
+GROWTH = 2.0
+"""No step is begun that may cost more of the work than this part, if it costs so many times what
+the size before it cost."""
+MEMORY = 0.9
+"""How much of what a kind and size has gained and cost is remembered from step to step."""
+CURIOSITY = 0.15
+"""How often any kind and size is drawn, whatever it has gained."""
+USE_SECONDS = 1e-7
+"""What taking a part out of a round costs on a usual machine, for each use of a place."""
 ALL_OF_IT = 1 - 1e-6
 
 
@@ -46,81 +54,140 @@ def part_of(columns: Columns, freed: Flags, lots: Whole) -> Part:
     """Return the freed placements with what the other awards leave to them."""
     limits = rounding.left_of(columns, np.where(freed, 0, lots))
     most = np.minimum(columns.max_lots, rounding.most_lots(columns, limits))
-    alive = freed & (most >= columns.min_lots)
-    use = alive[columns.use_column]
-    part = replace(
-        columns,
-        limits=limits,
-        bid=columns.bid[alive],
-        team=columns.team[alive],
-        alternative=columns.alternative[alive],
-        start=columns.start[alive],
-        is_reserved=columns.is_reserved[alive],
-        offer=columns.offer[alive],
-        value=columns.value[alive],
-        min_lots=columns.min_lots[alive],
-        max_lots=most[alive],
-        use_column=(np.cumsum(alive) - 1)[columns.use_column[use]],
-        use_cell=columns.use_cell[use],
-        use_units=columns.use_units[use],
-    )
-    return Part(part, np.flatnonzero(alive))
+    source = np.flatnonzero(freed & (most >= columns.min_lots))
+    part = replace(columns.only(source), limits=limits, max_lots=most[source])
+    return Part(part, source)
 
 
-def solve_core(columns: Columns, fraction: npt.NDArray[np.float64], effort: Effort) -> Whole:
+@dataclass(frozen=True)
+class Decided:
+    """An outcome with some bids decided anew, and what the solver said about them."""
+
+    lots: Whole
+    answer: Answer
+
+
+def solve_core(columns: Columns, fraction: npt.NDArray[np.float64], effort: Effort) -> Decided:
     """Keep what the relaxation awards in full, and decide everything else at once."""
     in_full = fraction >= ALL_OF_IT
     settled = np.isin(columns.bid, columns.bid[in_full])
     return solve_part(columns, ~settled, np.where(in_full, columns.max_lots, 0), effort)
 
 
-def solve_part(columns: Columns, freed: Flags, lots: Whole, effort: Effort) -> Whole:
-    """Return the outcome with the freed bids decided anew; unchanged where nothing is found."""
+def solve_part(columns: Columns, freed: Flags, lots: Whole, effort: Effort) -> Decided:
+    """Decide the freed bids anew; the outcome is unchanged where nothing is found."""
     part = part_of(columns, freed, lots)
     model = build(part.columns)
     variables = lay_out(model)
     objective = variables.objective(part.columns.value)
     every = np.ones(part.columns.count, np.bool_)
-    answer = ask_highs(Question(model, variables, objective, None, every), effort)
+    question = Question(model, variables, objective, lots[part.source], every)
+    start = question.start if rounding.is_feasible(part.columns, lots[part.source]) else None
+    answer = ask_highs_briefly(question.about(objective, start), effort)
     if answer.lots is None or not rounding.is_feasible(part.columns, answer.lots):
-        return lots
+        return Decided(lots, answer)
     decided = np.where(freed, 0, lots)
     decided[part.source] = answer.lots
-    return decided
+    return Decided(decided, answer)
 
 
-def search_neighbourhoods(
-    columns: Columns, lots: Whole, bound: Bound, effort: Effort
-) -> Iterator[Whole]:
-    """Yield better and better outcomes until the deadline."""
-    random = np.random.default_rng(effort.seed)
-    draw = _Draw(columns, bound)
-    while effort.deadline.seconds_left() > 0:
-        deadline = effort.deadline.within(MOST_SECONDS)
-        small = replace(effort, deadline=deadline, most_nodes=MOST_NODES)
-        decided = solve_part(columns, draw.freed(random), lots, small)
-        if rounding.value_of(columns, decided) > rounding.value_of(columns, lots):
-            lots = decided
-            yield lots
+@dataclass
+class _Arm:
+    """One kind and size of neighbourhoods, and what it has gained and cost lately."""
+
+    draw: Draw
+    size: int
+    previous: _Arm | None
+    gain: float = 0.0
+    work_seconds: float = 0.0
+    uses: float = 0.0
+
+    def learn(self, gain: int, work_seconds: float) -> None:
+        """Remember a step, and forget a little of those before."""
+        self.gain = MEMORY * self.gain + gain
+        self.work_seconds = MEMORY * self.work_seconds + work_seconds
+        self.uses = MEMORY * self.uses + 1
+
+    @property
+    def rate(self) -> float:
+        """Points gained for a second of work."""
+        return self.gain / self.work_seconds if self.uses else 0.0
+
+    def is_open(self, most_seconds: float) -> bool:
+        """Say whether a step of this kind and size is likely to cost no more than so much."""
+        before = self.previous
+        if before is None:
+            return True
+        return bool(before.uses) and GROWTH * before.work_seconds <= most_seconds * before.uses
 
 
-class _Draw:
-    """Draws which bids to free, those near the margin first."""
+@dataclass
+class NeighbourhoodSearch:
+    """A search on its way: the best outcome so far, and the work it took on a usual machine.
 
-    def __init__(self, columns: Columns, bound: Bound) -> None:
-        self.columns = columns
-        self.bids, first = np.unique(columns.bid, return_index=True)
-        self.size = np.diff(np.append(first, columns.count))
-        gain = bound.gain.astype(float) / bound.certificate.scale
-        best = np.abs(np.maximum.reduceat(gain, first))
-        worth = np.maximum.reduceat((columns.value * columns.max_lots).astype(float), first)
-        nearness = 1 / (MARGIN_RATIO * float(np.median(worth)) + best) ** 2
-        self.weight = nearness / nearness.max()
+    `bound` is what a solver has proven about the whole round, where a neighbourhood was all of it.
+    """
 
-    def freed(self, random: np.random.Generator) -> Flags:
-        """Return the placements of bids drawn by weight, without putting any back."""
-        ticket = np.log(random.random(len(self.weight))) / np.maximum(self.weight, 1e-12)
-        order = np.argsort(-ticket, kind="stable")
-        is_drawn = np.cumsum(self.size[order]) <= FREED_PLACEMENTS
-        is_drawn[0] = True
-        return np.isin(self.columns.bid, self.bids[order[is_drawn]])
+    columns: Columns
+    lots: Whole
+    random: np.random.Generator
+    most_work_seconds: float
+    work_seconds: float = 0.0
+    bound: int | None = None
+    arms: list[_Arm] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the work that may be done is done."""
+        return self.work_seconds >= self.most_work_seconds
+
+    def step(self, effort: Effort) -> Answer:
+        """Draw a neighbourhood, and decide it anew."""
+        arm = self._drawn()
+        freed = arm.draw(arm.size, self.lots, self.random)
+        before = rounding.value_of(self.columns, self.lots)
+        decided = solve_part(self.columns, freed, self.lots, replace(effort, most_nodes=MOST_NODES))
+        gain = rounding.value_of(self.columns, decided.lots) - before
+        work = decided.answer.work_seconds + USE_SECONDS * len(self.columns.use_cell)
+        arm.learn(max(0, gain), work)
+        self.work_seconds += work
+        if gain > 0:
+            self.lots = decided.lots
+        if freed.all() and decided.answer.is_proven:
+            self.bound = decided.answer.bound
+        return decided.answer
+
+    def _drawn(self) -> _Arm:
+        """Take what has not been tried yet, the smallest first; then by what it gains."""
+        most = STEP_SHARE * self.most_work_seconds
+        arms = [arm for arm in self.arms if arm.is_open(most)]
+        untried = [arm for arm in arms if not arm.uses]
+        if untried:
+            return min(untried, key=lambda arm: arm.size)
+        rate = np.array([arm.rate for arm in arms])
+        total = rate.sum()
+        chance = rate / total if total > 0 else np.full(len(arms), 1 / len(arms))
+        chance = CURIOSITY / len(arms) + (1 - CURIOSITY) * chance
+        return arms[int(self.random.choice(len(arms), p=chance / chance.sum()))]
+
+
+def begin_search(
+    columns: Columns, lots: Whole, bound: Bound, seed: int, most_work_seconds: float
+) -> NeighbourhoodSearch:
+    """Return a search that starts from an outcome. Units: work on a usual machine, in seconds."""
+    arms: list[_Arm] = []
+    for draw in Draws(columns, bound).kinds:
+        previous: _Arm | None = None
+        for size in _sizes(columns.count):
+            previous = _Arm(draw, size, previous)
+            arms.append(previous)
+    random = np.random.default_rng(seed)
+    return NeighbourhoodSearch(columns, lots, random, most_work_seconds, arms=arms)
+
+
+def _sizes(count: int) -> list[int]:
+    """List the sizes of neighbourhoods, from the smallest up to everything."""
+    sizes = [SMALLEST_SIZE]
+    while sizes[-1] < count:
+        sizes.append(min(count, round(SIZE_RATIO * sizes[-1])))
+    return sizes

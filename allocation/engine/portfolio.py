@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from ortools.util.python.solve_interrupter import SolveInterrupter
 
 from allocation.assembly import Result, assemble, describe_solver, fairest, serve_baselines
 from allocation.certificate import Bound, certify
 from allocation.columns import Whole, build_columns
 from allocation.engine import rounding
-from allocation.engine.branch_and_bound import ask_highs
+from allocation.engine.branch_and_bound import ask_highs, ask_scip
 from allocation.engine.floor_search import (
     ask_core,
     demanding,
@@ -25,8 +26,9 @@ from allocation.engine.floor_search import (
     find_floors,
     serve_floors,
 )
-from allocation.engine.neighbourhoods import search_neighbourhoods, solve_core
+from allocation.engine.neighbourhoods import begin_search, solve_core
 from allocation.engine.price_search import search_prices
+from allocation.engine.prover import Prover
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.relaxation import Relaxation, solve_relaxation
 from allocation.engine.search import (
@@ -51,24 +53,36 @@ LP_SECONDS = 1e-4
 """Seconds per placement without which the LP of a large round is not begun."""
 RELAXATION_SHARE = 0.5
 """The part of the time that the LP may use."""
+LARGEST_SMALL = 250
+SMALL_NODES = 500
+"""Placements up to which branch and bound on the whole round comes first, and how far it goes."""
 LARGEST_WHOLE = 2_500
-"""Placements above which parts of the round are searched before, and CP-SAT not at all."""
+"""Placements above which CP-SAT is of no use, and a proof is begun once only."""
 LARGEST_BRANCHED = 30_000
 """Placements above which branch and bound on the whole round does not get beyond its root."""
-CORE_SHARE = 0.25
-NEIGHBOURHOOD_SHARE = 0.75
-"""The parts of the time left that the two searches of parts may use, one after the other."""
-BRANCH_SHARE = 0.6
-"""The part of the time left after the relaxation that branch and bound may use."""
-CONSTRAINT_SHARE = 0.8
-"""The part of the time left after branch and bound that CP-SAT may use."""
+TIGHT_RATIO = 0.95
+"""A rounding worth so much of the relaxation says that the relaxation is a good guide."""
+CORE_SHARE = 0.4
+"""The part of the time left that the core may use."""
+ROOT_NODES = 1
+WORK_SHARE = 0.6
+"""Seconds of work on a usual machine for each second of the time limit; the rest is for proofs."""
+LEAST_WORK_SHARE = 0.3
+"""The part of the work that is left for the search of parts, whatever came before it."""
+HEAD_START_SECONDS = 0.3
+"""How much is worked before a proof is begun."""
+YOUNG_RATIO = 0.3
+"""A proof that has taken less than this part of the work is begun anew for something better."""
 WITHOUT_FLOORS_SHARE = 0.4
 """The part of the time that the search without floors may use, where the policy has floors."""
 SLICES_SHARE = 0.5
 FAIREST_SHARE = 0.4
 """The parts of the time left that the worth of slices and the smallest shortfall may use."""
-LEAST_OPINION_SECONDS = 0.5
-"""A second opinion on a proven outcome may take as long as the first, and at least this."""
+FIRST_SHARE = 0.7
+"""The part of the time left that the first of two solvers may use for a question."""
+LEAST_OPINION_SECONDS = 0.3
+OPINION_SHARE = 0.05
+"""A second opinion on a proven outcome may take this part of the time so far, or so much."""
 FINISH_RATIO = 0.06
 FINISH_SECONDS = 1.5e-5
 """What is kept for prices, reasons and the report: a part of the limit, seconds per placement."""
@@ -108,6 +122,11 @@ class _Run:
     began: float
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    prover: Prover = field(default_factory=Prover)
+    work_share: float = 1.0
+    work_seconds: float = 0.0
+    proof_began: float = 0.0
+    best_bids: frozenset[int] | None = None
     clock_stopped: bool = False
     relaxed: Relaxation | None = None
     is_unique: bool = False
@@ -163,25 +182,144 @@ class _Run:
                 self.break_ties()
         if self.wants_second_opinion():
             with self.stage("second-opinion"):
-                spent = self.clock() - self.began
-                self.constraint_search(self.deadline.within(max(LEAST_OPINION_SECONDS, spent)))
+                seconds = max(LEAST_OPINION_SECONDS, OPINION_SHARE * (self.clock() - self.began))
+                self.constraint_search(self.effort(self.deadline.within(seconds)))
 
     def improve(self) -> None:
-        """Improve and prove the outcome, one kind of search after the other."""
-        if not self.incumbent.is_proven and self.columns.count > LARGEST_WHOLE:
-            self.search_parts()
-        if not self.incumbent.is_proven and self.columns.count <= LARGEST_BRANCHED:
+        """Improve and prove the outcome: what searches, and beside it what proves."""
+        if not self.incumbent.is_proven and self.columns.count <= LARGEST_SMALL:
             with self.stage("branch-and-bound"):
-                self.branch_and_bound()
-        if not self.incumbent.is_proven and self.is_small():
+                self.branch_and_bound(SMALL_NODES)
+        if not (self.incumbent.is_proven or self.incumbent.trusts_one_solver):
+            self.search_exactly()
+        if not self.incumbent.is_proven and self.is_tight():
+            self.search_tight()
+        if not self.incumbent.is_proven:
+            with self.stage("neighbourhoods"):
+                self.search_neighbourhoods()
+        if not self.incumbent.is_proven and self.incumbent.trusts_one_solver:
+            self.search_exactly()
+        if self.prover.is_asked or self.may_prove():
+            with self.stage("proof"):
+                self.end_proof()
+
+    def search_exactly(self) -> None:
+        """Let CP-SAT search: first of all where floating point cannot be trusted, else last."""
+        if self.is_small():
             with self.stage("constraint-search"):
-                self.constraint_search(self.deadline.share(CONSTRAINT_SHARE))
+                effort = replace(self.effort(self.deadline), work_seconds=self.work_left() / 2)
+                self.constraint_search(effort)
+
+    def end_proof(self) -> None:
+        """Wait for the proof, unless there is one already."""
+        if not self.prover.is_asked:
+            self.ask_proof()
+        if self.incumbent.is_proven:
+            self.prover.stop()
+        self.hear_proof()
+
+    def is_tight(self) -> bool:
+        """Say whether the relaxation is close to what can be awarded, and so a good guide."""
+        return self.relaxed is not None and self.incumbent.value >= TIGHT_RATIO * self.bound.value
+
+    def search_tight(self) -> None:
+        """Decide what the relaxation leaves open, then look at the whole round once."""
+        assert self.relaxed is not None  # noqa: S101  # is_tight says so
+        with self.stage("core"):
+            effort = replace(self.effort(self.deadline.share(CORE_SHARE)), most_nodes=1)
+            decided = solve_core(self.columns, self.relaxed.fraction, effort)
+            self.count_work(decided.answer)
+            self.incumbent.offer(decided.lots)
+            self.fill()
+        if self.columns.count <= LARGEST_BRANCHED:
+            with self.stage("branch-and-bound"):
+                self.branch_and_bound(ROOT_NODES)
+
+    def search_neighbourhoods(self) -> None:
+        """Decide part after part anew, and have it proven beside that nothing is better."""
+        search = begin_search(
+            self.columns, self.incumbent.lots, self.bound, self.options.seed, self.work_left()
+        )
+        while not (search.is_over or self.incumbent.is_proven):
+            if self.deadline.seconds_left() <= 0:
+                self.clock_stopped = True
+                break
+            answer = search.step(self.effort(self.deadline))
+            self.clock_stopped |= answer.stopped_by_clock
+            is_better = rounding.value_of(self.columns, search.lots) > self.incumbent.value
+            self.incumbent.learn("HiGHS", search.lots, search.bound)
+            self.mind_proof(search.work_seconds, is_better=is_better)
+        self.fill()
+        self.work_seconds += search.work_seconds
+
+    def mind_proof(self, work_seconds: float, *, is_better: bool) -> None:
+        """Ask for a proof beside the search; ask anew if something better comes soon.
+
+        On a large round a proof takes long: it goes on whatever is found.
+        """
+        if self.prover.has_answer:
+            self.hear_proof()
+        is_young = work_seconds - self.proof_began < YOUNG_RATIO * work_seconds
+        if self.prover.is_asked and is_better and is_young and self.is_small():
+            self.prover.stop()
+            self.prover.take(self.deadline.seconds_left())
+        has_core = self.options.workers > 1 and work_seconds > HEAD_START_SECONDS
+        if has_core and not self.prover.is_asked and self.may_prove():
+            self.proof_began = work_seconds
+            self.ask_proof()
+
+    def may_prove(self) -> bool:
+        """Say whether branch and bound on the whole round may say more than is known."""
+        return not self.incumbent.is_proven and self.columns.count <= LARGEST_BRANCHED
+
+    def ask_proof(self) -> None:
+        """Have it proven that nothing is better, and nothing with another bid as good."""
+        lots = self.incumbent.lots
+        question = self.best_value()
+        served = np.isin(self.columns.bid, self.columns.bid[lots > 0])
+        self.prover.ask(question.wanting(~served), self.effort(self.deadline))
+
+    def hear_proof(self) -> None:
+        """Take the proof, as far as it came. An outcome counts only where it is proven best."""
+        taken = self.prover.take(self.deadline.seconds_left())
+        if taken is None:
+            return
+        question, answer = taken
+        self.note("SCIP", answer)
+        bound = None if answer.bound is None else answer.bound // question.scale
+        self.incumbent.learn("SCIP", answer.lots if answer.is_proven else None, bound)
+        if answer.is_proven and question.start is not None:
+            self.learn_best_bids(question, answer)
+
+    def learn_best_bids(self, question: Question, answer: Answer) -> None:
+        """Remember which bids the best outcomes serve, where the proof says so."""
+        start, found = question.start, answer.lots
+        if start is None or found is None or question.wanted is None:
+            return
+        is_best = rounding.value_of(self.columns, start) == self.incumbent.value
+        if is_best and self.incumbent.is_proven and not (found > 0)[question.wanted].any():
+            self.best_bids = frozenset(self.columns.bid[start > 0].tolist())
+
+    def most_work_seconds(self) -> float:
+        """Say how much may be worked, on a usual machine; the clock has no say in it."""
+        return self.work_share * WORK_SHARE * self.options.time_limit_seconds
+
+    def work_left(self) -> float:
+        """Say how much work is left for the search of parts."""
+        most = self.most_work_seconds()
+        return max(LEAST_WORK_SHARE * most, most - self.work_seconds)
+
+    def count_work(self, answer: Answer) -> None:
+        """Count what a solver did, and note where only the clock ended it."""
+        self.work_seconds += answer.work_seconds
+        self.clock_stopped |= answer.stopped_by_clock and not answer.is_proven
 
     def search_without_floors(self) -> None:
         """Say what the round is worth where the floors demand nothing."""
         end, self.deadline = self.deadline, self.deadline.share(WITHOUT_FLOORS_SHARE)
+        self.work_share = WITHOUT_FLOORS_SHARE
         self.improve()
-        self.deadline = end
+        self.deadline, self.work_share, self.best_bids = end, 1.0, None
 
     def meet_floors(self, floors: Floors) -> None:
         """Find what misses the floors least, and demand from now on that nothing misses more."""
@@ -213,12 +351,13 @@ class _Run:
         return [rounding.serve(self.columns, order, lots) for lots in known]
 
     def ask_two(self, question: Question, effort: Effort) -> Answer:
-        """Ask HiGHS where it is trusted, and CP-SAT where that says nothing sound."""
+        """Ask SCIP where it is trusted, and CP-SAT where that says nothing sound."""
         from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
 
         if self.incumbent.trusts_one_solver:
-            answer = ask_highs(question, replace(effort, deadline=effort.deadline.share(0.5)))
-            self.note("HiGHS", answer)
+            first = replace(effort, deadline=effort.deadline.share(FIRST_SHARE))
+            answer = ask_scip(question, first, SolveInterrupter())
+            self.note("SCIP", answer)
             if answer.is_proven and (answer.lots is None or question.accepts(answer.lots)):
                 return answer
         return ask_cpsat(question, effort)
@@ -278,34 +417,18 @@ class _Run:
         order: list[int] = np.argsort(-self.bound.gain.astype(float), kind="stable").tolist()
         return order
 
-    def search_parts(self) -> None:
-        """Improve a round that is too large to be searched whole, part by part."""
-        if self.relaxed:
-            with self.stage("core"):
-                effort = self.effort(self.deadline.share(CORE_SHARE))
-                self.incumbent.offer(solve_core(self.columns, self.relaxed.fraction, effort))
-                self.fill()
-        with self.stage("neighbourhoods"):
-            is_last = self.columns.count > LARGEST_BRANCHED
-            effort = self.effort(self.deadline.share(1.0 if is_last else NEIGHBOURHOOD_SHARE))
-            begin = self.incumbent.lots
-            for lots in search_neighbourhoods(self.columns, begin, self.bound, effort):
-                self.incumbent.offer(lots)
-            self.clock_stopped = True
-            self.fill()
-
-    def branch_and_bound(self) -> None:
-        """Search and prove with HiGHS."""
-        deadline = self.deadline.share(BRANCH_SHARE if self.is_small() else 1.0)
-        answer = ask_highs(self.best_value(), self.effort(deadline))
+    def branch_and_bound(self, most_nodes: int) -> None:
+        """Search and prove with HiGHS, so many nodes far."""
+        effort = replace(self.effort(self.deadline), most_nodes=most_nodes)
+        answer = ask_highs(self.best_value(), effort)
+        self.count_work(answer)
         self.learn("HiGHS", answer)
 
-    def constraint_search(self, deadline: Deadline) -> None:
+    def constraint_search(self, effort: Effort) -> None:
         """Search and prove with CP-SAT, from the best outcome so far."""
         from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
 
-        answer = ask_cpsat(self.best_value(), self.effort(deadline))
-        self.learn("CP-SAT", answer)
+        self.learn("CP-SAT", ask_cpsat(self.best_value(), effort))
 
     def best_value(self) -> Question:
         """Ask for the outcome of the largest value, from the best one so far."""
@@ -350,18 +473,11 @@ class _Run:
         from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
         from allocation.engine.tie_break import Solvers, settle  # noqa: PLC0415  # slow
 
-        def ask_both(question: Question, effort: Effort) -> Answer:
-            answer = ask_highs(question, effort)
-            self.note("HiGHS", answer)
-            is_sound = answer.lots is None or question.accepts(answer.lots)
-            return answer if answer.is_proven and is_sound else ask_cpsat(question, effort)
-
-        choices = ask_both if self.incumbent.trusts_one_solver else ask_cpsat
+        choices = self.ask_two if self.incumbent.trusts_one_solver else ask_cpsat
         settled = settle(
-            self.model,
-            self.variables,
-            self.incumbent.lots,
+            self.best_value(),
             self.bound,
+            self.best_bids,
             Solvers(choices, ask_cpsat),
             self.effort(self.deadline),
         )

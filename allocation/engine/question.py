@@ -1,7 +1,8 @@
 """What a solver is asked, and what it answers: the same words for HiGHS and for CP-SAT.
 
 A question is the model, perhaps narrowed: only some placements open, sums that must be reached,
-choices that are known already and not wanted again. Nothing here knows a solver.
+choices that are known already, placements that are wanted beside the objective. Nothing here
+knows a solver.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Question:
 
     Shape: `open_placements` has a flag per placement that may be awarded; `requirements` are sums
     with the least that they must reach; `known_choices` are outcomes whose choice of placements is
-    not wanted again, `known_lots` one whose lots are not; `start` is a feasible outcome, or None.
+    not asked for again, `known_lots` one whose lots are not; `wanted` has a flag per placement;
+    `start` is a feasible outcome, or None.
     """
 
     model: Model
@@ -35,6 +37,19 @@ class Question:
     requirements: tuple[tuple[Terms, int], ...] = ()
     known_choices: tuple[Whole, ...] = ()
     known_lots: Whole | None = None
+    wanted: Flags | None = None
+
+    @property
+    def scale(self) -> int:
+        """How often a point of the objective counts: twice where something is wanted beside it."""
+        return 1 if self.wanted is None else 2
+
+    def wanting(self, placements: Flags) -> Question:
+        """Prefer, among the best by half a point, what awards one of some placements.
+
+        An answer without any of them is then proven best only if nothing as good has one.
+        """
+        return replace(self, wanted=placements)
 
     def requiring(self, terms: Terms, at_least: int) -> Question:
         """Return the question with one more sum that must be reached."""
@@ -68,9 +83,10 @@ class Question:
 class Answer:
     """What a solver says. The outcome is in whole lots, and may still break a rule.
 
-    Units: the bound is whole, of the objective. `is_proven` says that the outcome has the largest
-    objective, or that there is none; `stopped_by_clock` that the wall clock ended the search;
-    `failure` what the solver said where it broke down.
+    Units: the bound is whole, of the objective; `work_seconds` is what the search would take on
+    a usual machine, by what it counted. `is_proven` says that the outcome has the largest objective
+    (and more of what is wanted than others), or that there is none; `stopped_by_clock` that the
+    wall clock ended the search; `failure` what the solver said where it broke down.
     """
 
     lots: Whole | None
@@ -78,16 +94,21 @@ class Answer:
     is_proven: bool
     stopped_by_clock: bool
     failure: str = ""
+    work_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard a solver may work; `most_nodes` ends branch and bound whatever the clock says."""
+    """How hard a solver may work. The deadline is the last guard of those that count their work.
+
+    `most_nodes` ends branch and bound, `work_seconds` (on a usual machine) whatever counts more.
+    """
 
     seed: int
     workers: int
     deadline: Deadline
     most_nodes: int | None = None
+    work_seconds: float | None = None
 
 
 Ask = Callable[[Question, Effort], Answer]

@@ -1,8 +1,8 @@
 """The written tie-break: among the best outcomes the public hash weights decide, not the solver.
 
-First the choice of placements with the largest Σ w, then its lots with the largest Σ w × lots,
-each with a proof that nothing else does as well. Only placements that can be part of a best
-outcome (by the certificate) take part. Source: MODEL.md, Tie-break.
+First the bids that the best outcomes serve, then among them the choice of placements with the
+largest Σ w, then its lots with the largest Σ w × lots, each with a proof that nothing else does as
+well. Only what can be part of a best outcome takes part. Source: MODEL.md, Tie-break.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from allocation.certificate import Bound
 from allocation.columns import Whole
 from allocation.engine import rounding
 from allocation.engine.question import Ask, Effort, Question
-from allocation.engine.variables import Terms, Variables
-from allocation.model import Model
+from allocation.engine.variables import Terms
 
 CLOSE_RATIO = 1e-7
 """Weights closer than this part of their sum are told apart in whole numbers only."""
@@ -45,51 +44,53 @@ class Solvers:
 
 
 def settle(
-    model: Model, variables: Variables, best: Whole, bound: Bound, solvers: Solvers, effort: Effort
+    question: Question,
+    bound: Bound,
+    best_bids: frozenset[int] | None,
+    solvers: Solvers,
+    effort: Effort,
 ) -> Settled:
-    """Return the one outcome that the tie-break names, starting from any of the best value.
+    """Return the one outcome that the tie-break names.
 
-    Usually no other choice of placements is worth as much, and one proof of that settles it.
+    The question asks for the best value, from an outcome that has it. First it is found out which
+    bids the best outcomes serve, if that is not known; the others take no further part.
     """
-    columns = model.columns
+    columns, best, points = question.model.columns, question.start, question.objective
+    if best is None or points is None:
+        raise ValueError("The tie-break begins with an outcome of the best value.")
     value = rounding.value_of(columns, best)
     open_ = bound.can_reach(columns, value)
-    question = Question(model, variables, None, best, open_)
-    question = question.requiring(variables.objective(columns.value), value)
-    served: set[int] | None = set(columns.bid[best > 0].tolist())
-    choice, is_only_choice = best, not (open_ & (best == 0)).any()
+    question = replace(question, open_placements=open_)
+    served = best_bids or _bids_of_best_outcomes(question, best, solvers.choices, effort)
+    if served is not None:
+        question = replace(question, open_placements=open_ & np.isin(columns.bid, list(served)))
+    question = question.requiring(points, value)
+    choice, is_only_choice = best, not (question.open_placements & (best == 0)).any()
     if not is_only_choice:
-        another = replace(question, start=None, known_choices=(best,))
-        other = solvers.choices(another, effort)
-        is_only_choice = other.lots is None and other.is_proven
-    if not is_only_choice:
-        known = [best] if other.lots is None else [best, other.lots]
-        served = _bids_of_best_outcomes(question, known, solvers.choices, effort)
         choice, is_only_choice = _heaviest_choice(question, best, solvers.choices, effort)
     lots, are_only_lots = _heaviest_lots(question, choice, solvers.lots, effort)
     tied = None if served is None else served - set(columns.bid[lots > 0].tolist())
-    return Settled(
-        lots, is_only_choice and are_only_lots, None if tied is None else frozenset(tied)
-    )
+    return Settled(lots, is_only_choice and are_only_lots, tied)
 
 
 def _bids_of_best_outcomes(
-    question: Question, known: list[Whole], ask: Ask, effort: Effort
-) -> set[int] | None:
+    question: Question, best: Whole, ask: Ask, effort: Effort
+) -> frozenset[int] | None:
     """List the bids that some outcome of the best value serves; None if the time ran out."""
-    bid, open_ = question.model.columns.bid, question.open_placements
-    served = {b for lots in known if question.accepts(lots) for b in bid[lots > 0].tolist()}
+    columns = question.model.columns
+    value, bid, open_ = rounding.value_of(columns, best), columns.bid, question.open_placements
+    served = frozenset(bid[best > 0].tolist())
     while True:
-        unknown = np.flatnonzero(open_ & ~np.isin(bid, list(served)))
-        if not len(unknown):
+        unknown = open_ & ~np.isin(bid, list(served))
+        if not unknown.any():
             return served
-        wanted = Terms(unknown, np.ones(len(unknown), np.int64))
-        answer = ask(question.about(wanted, known[0]), effort)
+        answer = ask(question.wanting(unknown), effort)
         if answer.lots is None or not question.accepts(answer.lots):
             return None
-        more = set(bid[answer.lots > 0].tolist()) - served
-        if not more:
-            return served if answer.is_proven else None
+        is_best = rounding.value_of(columns, answer.lots) == value
+        more = frozenset(bid[answer.lots > 0].tolist()) - served
+        if not is_best or not more:
+            return served if is_best and answer.is_proven else None
         served |= more
 
 
