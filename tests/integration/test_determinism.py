@@ -34,3 +34,14 @@ def test_a_round_full_of_equal_bids_has_one_outcome(tmp_path: Path) -> None:
     reports = repeated(a_problem(*bids, capacity=capacity), EVERY_WAY[::4], tmp_path)
     assert values_of(reports, "tie_break") == {"unique"}
     assert len(values_of(reports, "outcome_sha256")) == 1
+
+
+def test_an_unproven_round_has_one_outcome_for_a_seed_and_a_limit(tmp_path: Path) -> None:
+    """Unless a run says that the wall clock ended it: the machine was too slow for its limit."""
+    problem = generate(default_shape("granular", 400), 3)
+    repeats = [Repeat(5, 2, 8), Repeat(5, 2, 8, shuffled_by=1)]
+    reports = [repeated(problem, [r], tmp_path / str(r.shuffled_by))[0] for r in repeats]
+    assert values_of(reports, "status") == {"feasible"}
+    kept = [report for report in reports if report["stopped_by"] == "deterministic-limit"]
+    assert len(values_of(kept, "outcome_sha256")) <= 1
+    assert all(report["stopped_by"] == "wall-clock" for report in reports if report not in kept)
