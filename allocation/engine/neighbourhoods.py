@@ -30,6 +30,8 @@ STEP_SHARE = 0.12
 GROWTH = 2.0
 """No step is begun that may cost more of the work than this part, if it costs so many times what
 the size before it cost."""
+GUARD_RATIO = 3.0
+"""The clock ends a step that takes so many times longer than it may cost."""
 MEMORY = 0.9
 """How much of what a kind and size has gained and cost is remembered from step to step."""
 CURIOSITY = 0.15
@@ -146,7 +148,7 @@ class NeighbourhoodSearch:
         arm = self._drawn()
         freed = arm.draw(arm.size, self.lots, self.random)
         before = rounding.value_of(self.columns, self.lots)
-        decided = solve_part(self.columns, freed, self.lots, replace(effort, most_nodes=MOST_NODES))
+        decided = solve_part(self.columns, freed, self.lots, self._limited(effort))
         gain = rounding.value_of(self.columns, decided.lots) - before
         work = decided.answer.work_seconds + USE_SECONDS * len(self.columns.use_cell)
         arm.learn(max(0, gain), work)
@@ -156,6 +158,11 @@ class NeighbourhoodSearch:
         if freed.all() and decided.answer.is_proven:
             self.bound = decided.answer.bound
         return decided.answer
+
+    def _limited(self, effort: Effort) -> Effort:
+        """Return the effort of one step, with the clock as its last guard."""
+        guard = effort.deadline.within(GUARD_RATIO * STEP_SHARE * self.most_work_seconds)
+        return replace(effort, most_nodes=MOST_NODES, deadline=guard)
 
     def _drawn(self) -> _Arm:
         """Take what has not been tried yet, the smallest first; then by what it gains."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 from ortools.util.python.solve_interrupter import SolveInterrupter
@@ -30,7 +31,7 @@ from allocation.engine.neighbourhoods import begin_search, solve_core
 from allocation.engine.price_search import search_prices
 from allocation.engine.prover import Prover
 from allocation.engine.question import Answer, Effort, Question
-from allocation.engine.relaxation import Relaxation, solve_relaxation
+from allocation.engine.relaxation import Floats, Relaxation, solve_relaxation
 from allocation.engine.search import (
     LARGEST_TRUSTED_SUM,
     Clock,
@@ -219,8 +220,9 @@ class _Run:
         self.hear_proof()
 
     def is_tight(self) -> bool:
-        """Say whether the relaxation is close to what can be awarded, and so a good guide."""
-        return self.relaxed is not None and self.incumbent.value >= TIGHT_RATIO * self.bound.value
+        """Say whether the relaxation is close to what is awarded, and the round not too large."""
+        is_close = self.incumbent.value >= TIGHT_RATIO * self.bound.value
+        return self.relaxed is not None and is_close and self.columns.count <= LARGEST_BRANCHED
 
     def search_tight(self) -> None:
         """Decide what the relaxation leaves open, then look at the whole round once."""
@@ -231,9 +233,8 @@ class _Run:
             self.count_work(decided.answer)
             self.incumbent.offer(decided.lots)
             self.fill()
-        if self.columns.count <= LARGEST_BRANCHED:
-            with self.stage("branch-and-bound"):
-                self.branch_and_bound(ROOT_NODES)
+        with self.stage("branch-and-bound"):
+            self.branch_and_bound(ROOT_NODES)
 
     def search_neighbourhoods(self) -> None:
         """Decide part after part anew, and have it proven beside that nothing is better."""
@@ -397,16 +398,22 @@ class _Run:
 
     def round_relaxation(self) -> None:
         """Serve placements in the orders that the relaxation suggests; fill what is left."""
-        for order in self.guided_orders():
+        random = np.random.default_rng(self.options.seed)
+        shaken = rounding.shaken_orders(*self.guides(), random)
+        for order in chain(self.guided_orders(), shaken):
             self.incumbent.offer(rounding.serve(self.columns, order))
         self.fill()
 
     def guided_orders(self) -> list[list[int]]:
         """Return the orders that the relaxation and its prices suggest to serve in."""
+        return rounding.price_guided_orders(*self.guides())
+
+    def guides(self) -> tuple[Floats, Floats, Floats]:
+        """Return what the relaxation awards, and every placement's gain and worth in points."""
         worth = self.model.largest_value.astype(float)
         gain = self.bound.gain.astype(float) / self.bound.certificate.scale
         fraction = self.relaxed.fraction if self.relaxed else np.zeros(self.columns.count)
-        return rounding.price_guided_orders(fraction, gain, worth)
+        return fraction, gain, worth
 
     def fill(self) -> None:
         """Serve whatever still fits, best gain first: a declined bid must not fit."""

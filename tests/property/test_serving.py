@@ -44,3 +44,26 @@ def test_each_placement_in_turn_gets_the_most_lots_that_fit(
     fewer = np.minimum(served, columns.min_lots)
     filled = rounding.serve(columns, second, fewer)
     assert filled.tolist() == served_by_trial(columns, second, fewer).tolist()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_shaken_orders_name_every_placement_once_and_follow_their_chance(
+    count: int, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    fraction, gain, worth = draw.random(count), draw.normal(size=count), 1 + draw.random(count)
+
+    def orders() -> list[list[int]]:
+        return list(rounding.shaken_orders(fraction, gain, worth, np.random.default_rng(seed)))
+
+    assert orders() == orders()
+    assert all(sorted(order) == list(range(count)) for order in orders())
+    assert len(orders()) == rounding.MOST_SHAKEN
+
+
+def test_large_rounds_try_fewer_shaken_orders() -> None:
+    count = rounding.SHAKEN_PLACEMENTS // 2
+    flat = np.ones(count)
+    orders = rounding.shaken_orders(flat, flat, flat, np.random.default_rng(0))
+    assert sum(1 for _ in orders) == 2
