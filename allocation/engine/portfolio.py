@@ -101,13 +101,13 @@ def allocate(
     """Decide a round: awards, declines, prices, and what proves them.
 
     The time limit counts from `began`, a reading of the clock; without it, from now.
-    `report` is told after every stage; `keep` gets a first outcome as soon as there is one, so
-    that something remains whatever happens to this process.
+    `report` is told after every stage; `keep` gets a first outcome as soon as there is one, and
+    the best one before CP-SAT is asked, so that something remains whatever happens to this process.
     """
-    run = _Run(problem, options, clock, report, clock() if began is None else began)
+    run = _Run(problem, options, clock, report, keep, clock() if began is None else began)
     run.start()
     if not run.is_proven:
-        keep(assemble(run.result(), options, clock))
+        run.keep_outcome()
     run.search()
     return assemble(run.result(), options, clock)
 
@@ -120,6 +120,7 @@ class _Run:
     options: Options
     clock: Clock
     report: Reporter
+    keep: Keeper
     began: float
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -147,6 +148,10 @@ class _Run:
         known = getattr(self, "incumbent", None)
         value, bound = (known.value, known.bound) if known else (None, None)
         self.report(Progress(name, value, bound, now - self.began))
+
+    def keep_outcome(self) -> None:
+        """Hand over the best outcome so far, in case this process does not live to its end."""
+        self.keep(assemble(self.result(), self.options, self.clock))
 
     # --- the search ------------------------------------------------------------------------
 
@@ -179,6 +184,7 @@ class _Run:
                 self.meet_floors(self.floors)
         self.improve()
         if self.is_proven:
+            self.keep_outcome()
             with self.stage("tie-break"):
                 self.break_ties()
         if self.wants_second_opinion():
@@ -207,6 +213,7 @@ class _Run:
     def search_exactly(self) -> None:
         """Let CP-SAT search: first of all where floating point cannot be trusted, else last."""
         if self.is_small():
+            self.keep_outcome()
             with self.stage("constraint-search"):
                 effort = replace(self.effort(self.deadline), work_seconds=self.work_left() / 2)
                 self.constraint_search(effort)

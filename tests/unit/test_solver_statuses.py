@@ -127,3 +127,18 @@ def test_the_engine_believes_no_absurd_status(
     outcome = allocated(problem, seconds=2)
     assert_labelled(problem, outcome)
     assert "CP-SAT" not in outcome.report.solver["names"]
+
+
+def test_the_best_outcome_is_kept_before_cp_sat_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Outcome] = []
+
+    def die(*_: object) -> cp_model.CpSolverStatus:
+        raise MemoryError
+
+    monkeypatch.setattr(cp_model.CpSolver, "solve", die)
+    with pytest.raises(MemoryError):
+        allocate(HARD, Options(5.0), time.monotonic, lambda _: None, kept.append)
+    values = [outcome.report.value for outcome in kept]
+    assert len(values) > 1
+    assert values[0] < values[-1]
+    assert all(check_outcome(HARD, outcome) == () for outcome in kept)
