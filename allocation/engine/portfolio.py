@@ -66,6 +66,8 @@ TIGHT_RATIO = 0.95
 CORE_SHARE = 0.4
 """The part of the time left that the core may use."""
 ROOT_NODES = 1
+ROOT_SECONDS = 2e-3
+"""Seconds of work per placement without which the root of the whole round is not begun."""
 WORK_SHARE = 0.6
 """Seconds of work on a usual machine for each second of the time limit; the rest is for proofs."""
 LEAST_WORK_SHARE = 0.3
@@ -240,8 +242,9 @@ class _Run:
             self.count_work(decided.answer)
             self.incumbent.offer(decided.lots)
             self.fill()
-        with self.stage("branch-and-bound"):
-            self.branch_and_bound(ROOT_NODES)
+        if ROOT_SECONDS * self.columns.count <= self.most_work_seconds():
+            with self.stage("branch-and-bound"):
+                self.branch_and_bound(ROOT_NODES)
 
     def search_neighbourhoods(self) -> None:
         """Decide part after part anew, and have it proven beside that nothing is better."""
