@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from allocation.options import Progress
-from allocation.outcome import FloorReport, Report
+from allocation.outcome import FloorReport, Report, Status
 
 ReportProgress = Callable[[Progress], None]
 
@@ -42,19 +42,23 @@ def report_lines(report: Report) -> list[str]:
     return [
         f"Value {report.value} of at most {report.bound} ({proven}).",
         f"First come: {baselines.first_come}, density greedy: {baselines.density_greedy}.",
-        *([floors_line(report.floors)] if report.floors else []),
+        *([floors_line(report.floors, report.status)] if report.floors else []),
         f"{report.counts.awarded} of {report.counts.bids} bids were awarded.",
         f"Outcome {report.outcome_sha256}",
     ]
 
 
-def floors_line(floors: FloorReport) -> str:
-    """Return how the fairness floors were met, and what they cost."""
+def floors_line(floors: FloorReport, status: Status) -> str:
+    """Return how the fairness floors were met, and what they cost.
+
+    Where the best outcome is not proven, their price is of what was found, and only an estimate.
+    """
     missed = sum(1 for team in floors.teams if team.shortfall)
     met = f"{len(floors.teams) - missed} of {len(floors.teams)} teams reach theirs"
     largest = f", the largest shortfall is {floors.shortfall_ratio:.2%}" if missed else ""
     proven = "" if floors.is_proven else " (not proven smallest)"
+    estimate = "" if status is Status.OPTIMAL else ", an estimate: nothing is proven"
     return (
         f"Floors at {floors.ratio}: {met}{largest}{proven}. Price of fairness: "
-        f"{floors.price_of_fairness} ({floors.value_without_floors} without floors)."
+        f"{floors.price_of_fairness} ({floors.value_without_floors} without floors{estimate})."
     )

@@ -268,6 +268,7 @@ def test_floors_are_allocated_said_and_checked(broker: Broker, tmp_path: Path) -
     said = broker("allocate", folder, "--out", out)
     assert said.code == 0
     assert "Floors at 0.25: 2 of 2 teams reach theirs. Price of fairness: " in said.out
+    assert ("proof none" in said.out) == ("an estimate" in said.out)
     assert broker("check", folder, out) == Said(0, "", "")
     (folder / "policy.json").write_text('{"floor_ratio": 0.5}')
     other = broker("check", folder, out)

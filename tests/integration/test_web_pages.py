@@ -163,6 +163,7 @@ def test_a_round_with_floors_shows_them_and_what_they_cost(market: Database) -> 
         page = app.test_client().get("/rounds/sprint-1").text
     assert "Fairness floors" in page
     assert "Price of fairness" in page
+    assert "an estimate, since nothing is proven" in page
     assert re.search(r"Team red</th>(<td[^>]*>[^<]+</td>){3}", page)
 
 
