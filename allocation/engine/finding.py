@@ -1,0 +1,134 @@
+"""The stages that find better outcomes, each a few lines over the module that does the work.
+
+improve() is the table of contents; what proves beside it stands in proving.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+
+from allocation.engine import rounding
+from allocation.engine.branch_and_bound import ask_highs
+from allocation.engine.neighbourhoods import NeighbourhoodSearch, begin_search, solve_core
+from allocation.engine.proving import LARGEST_BRANCHED, Proof
+from allocation.engine.question import Answer, Effort
+from allocation.engine.state import Search
+
+LARGEST_SMALL = 250
+SMALL_NODES = 500
+"""Placements up to which branch and bound on the whole round comes first, and how far it goes."""
+TIGHT_RATIO = 0.95
+"""A rounding worth so much of the relaxation says that the relaxation is a good guide."""
+CORE_SHARE = 0.4
+"""The part of the time left that the core may use."""
+ROOT_NODES = 1
+ROOT_SECONDS = 2e-3
+"""Seconds of work per placement without which the root of the whole round is not begun."""
+
+
+def round_relaxation(search: Search) -> None:
+    """Serve placements in the orders that the relaxation suggests; fill what is left."""
+    random = np.random.default_rng(search.options.seed)
+    shaken = rounding.shaken_orders(*search.guides(), random)
+    for order in chain(search.guided_orders(), shaken):
+        search.incumbent.offer(rounding.serve(search.columns, order))
+    search.fill()
+
+
+def improve(search: Search) -> None:
+    """Improve and prove the outcome: what searches, and beside it what proves."""
+    proof = Proof(search)
+    if not search.is_proven and search.columns.count <= LARGEST_SMALL:
+        branch_and_bound(search, SMALL_NODES)
+    if not (search.is_proven or search.trusts_one_solver):
+        search_exactly(search)
+    if not search.is_proven and is_tight(search):
+        search_tight(search)
+    if not search.is_proven:
+        with search.stage("neighbourhoods"):
+            search_neighbourhoods(search, proof)
+    if not search.is_proven and search.trusts_one_solver:
+        search_exactly(search)
+    if proof.is_asked or proof.is_worthwhile:
+        with search.stage("proof"):
+            proof.end()
+
+
+def branch_and_bound(search: Search, most_nodes: int) -> None:
+    """Search and prove with HiGHS, so many nodes far."""
+    with search.stage("branch-and-bound"):
+        effort = replace(search.effort(search.deadline), most_nodes=most_nodes)
+        answer = ask_highs(search.best_value(), effort)
+        search.count_work(answer)
+        search.learn("HiGHS", answer)
+
+
+def search_exactly(search: Search) -> None:
+    """Let CP-SAT search: first of all where floating point cannot be trusted, else last."""
+    if search.is_small():
+        search.keep()
+        with search.stage("constraint-search"):
+            effort = replace(search.effort(search.deadline), work_seconds=search.work_left() / 2)
+            constraint_search(search, effort)
+
+
+def constraint_search(search: Search, effort: Effort) -> None:
+    """Search and prove with CP-SAT, from the best outcome so far."""
+    from allocation.engine.constraint_search import ask_cpsat  # noqa: PLC0415  # slow
+
+    search.learn("CP-SAT", ask_cpsat(search.best_value(), effort))
+
+
+def is_tight(search: Search) -> bool:
+    """Say whether the relaxation is close to what is awarded, and the round not too large."""
+    is_close = search.incumbent.value >= TIGHT_RATIO * search.bound.value
+    return search.relaxed is not None and is_close and search.columns.count <= LARGEST_BRANCHED
+
+
+def search_tight(search: Search) -> None:
+    """Decide what the relaxation leaves open, then look at the whole round once."""
+    with search.stage("core"):
+        search_core(search)
+    if ROOT_SECONDS * search.columns.count <= search.most_work_seconds:
+        branch_and_bound(search, ROOT_NODES)
+
+
+def search_core(search: Search) -> None:
+    """Decide at once all that the relaxation does not award in full."""
+    assert search.relaxed is not None  # noqa: S101  # is_tight says so
+    deadline = search.deadline.share(CORE_SHARE)
+    effort = replace(search.effort(deadline), most_nodes=1)
+    decided = solve_core(search.columns, search.relaxed.fraction, effort)
+    search.count_work(decided.answer)
+    search.incumbent.offer(decided.lots)
+    search.fill()
+
+
+def search_neighbourhoods(search: Search, proof: Proof) -> None:
+    """Decide part after part anew, and have it proven beside that nothing is better."""
+    parts = begin_search(
+        search.columns,
+        search.incumbent.lots,
+        search.bound,
+        search.options.seed,
+        search.work_left(),
+    )
+    while not (parts.is_over or search.is_proven):
+        if search.deadline.seconds_left() <= 0:
+            search.clock_stopped = True
+            break
+        answer = parts.step(search.effort(search.deadline))
+        _take_step(search, parts, answer, proof)
+    search.fill()
+    search.work_seconds += parts.work_seconds
+
+
+def _take_step(search: Search, parts: NeighbourhoodSearch, answer: Answer, proof: Proof) -> None:
+    """Take what one part has brought, and see to the proof."""
+    search.clock_stopped |= answer.stopped_by_clock
+    is_better = rounding.value_of(search.columns, parts.lots) > search.incumbent.value
+    search.incumbent.learn("HiGHS", parts.lots, parts.bound)
+    proof.mind(parts.work_seconds, is_better=is_better)
