@@ -11,7 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any, NewType
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlmodel import Session, col
 
 from allocation.wire import canonical_json
@@ -19,6 +19,8 @@ from broker.tables import AuditEventRow
 
 Actor = NewType("Actor", str)
 """Who does something: an opaque id of a person, or the name of a program on a host."""
+LOG_LOCK = 7361
+"""The number of the lock that writers of the log take in PostgreSQL; any, but always the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Change:
 
 def record(session: Session, change: Change, kind: str, subject: str, **facts: Any) -> int:
     """Write what happened to whom into the log, and return the event's place in it."""
+    _wait_for_the_last_event(session)
     last = session.scalar(select(func.max(col(AuditEventRow.sequence)))) or 0
     event = {
         "sequence": last + 1,
@@ -42,3 +45,12 @@ def record(session: Session, change: Change, kind: str, subject: str, **facts: A
     }
     session.execute(insert(AuditEventRow), [event])
     return last + 1
+
+
+def _wait_for_the_last_event(session: Session) -> None:
+    """Let whoever writes the event before this one finish, so that their numbers have no gaps.
+
+    A writer of SQLite is alone from its beginning.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOG_LOCK})

@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from broker.errors import BrokerError, Busy, StorageFailed, UnusableDatabase, WrongSchema
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The revision of the schema that this version of the program reads and writes."""
 
 PRAGMAS = (
@@ -41,6 +41,10 @@ HINTS: Mapping[int, str] = {
     sqlite3.SQLITE_CORRUPT: "Put a copy of it that is whole in its place.",
 }
 """What to do about a database that could not do its work, by the kind of the error."""
+OVERTAKEN_STATES = frozenset({"40001", "40P01"})
+"""What PostgreSQL calls a transaction that could not be put in an order, or a deadlock."""
+NUMBERED = frozenset({"uq_journal_idempotency_key", "pk_account", "pk_audit_event"})
+"""Keys that two transactions may ask for at once; the second then finds what the first wrote."""
 ATTEMPTS = 3
 T = TypeVar("T")
 
@@ -82,7 +86,7 @@ def reading(db: Database) -> Iterator[Session]:
 
 
 def transact(db: Database, work: Callable[[Session], T]) -> T:
-    """Run a whole transaction function, again when others kept the database locked.
+    """Run a whole transaction function, again when others kept it locked or were faster.
 
     The function must have no effect outside the session: it may run more than once.
 
@@ -103,13 +107,29 @@ def storage_errors(db: Database) -> Iterator[None]:
     """
     try:
         yield
-    except IntegrityError:
+    except IntegrityError as error:
+        if _was_overtaken(error):
+            raise _overtaken(db.file) from error
         raise
     except DatabaseError as error:
         raise _in_a_sentence(db.file, error) from error
 
 
+def _was_overtaken(error: DatabaseError) -> bool:
+    """Say whether PostgreSQL let another transaction go first, so that a repetition finds it."""
+    state = getattr(error.orig, "sqlstate", None)
+    diagnosis = getattr(error.orig, "diag", None)
+    return state in OVERTAKEN_STATES or getattr(diagnosis, "constraint_name", None) in NUMBERED
+
+
+def _overtaken(file: Path) -> Busy:
+    sentence = f"Others were faster in {file}, more than once."
+    return Busy(sentence, hint="Try again in a minute.")
+
+
 def _in_a_sentence(file: Path, error: DatabaseError) -> BrokerError:
+    if _was_overtaken(error):
+        return _overtaken(file)
     kind = getattr(error.orig, "sqlite_errorcode", 0) & PRIMARY_CODE
     if kind == sqlite3.SQLITE_BUSY:
         return Busy(f"The database {file} stayed locked by others.", hint="Try again in a minute.")

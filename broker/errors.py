@@ -40,6 +40,12 @@ class Busy(Refused):
     code = "busy"
 
 
+class Overdrawn(Refused):
+    """An account has fewer credits than should leave it."""
+
+    code = "overdrawn"
+
+
 class StorageFailed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
     """The database or the disk could not do its work: no room, a broken or a read-only file."""
 

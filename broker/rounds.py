@@ -19,6 +19,8 @@ from allocation.problem import DayUnits, PoolKey
 from broker.audit import Change, record
 from broker.directory import keep_pools, keep_teams
 from broker.errors import InvalidRound, NotFound, Refused
+from broker.ledger.endowments import endow_round
+from broker.ledger.holds import hold_round, prepare_close
 from broker.snapshots import take_snapshot
 from broker.states import RoundState, move_round
 from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RoundTeamRow
@@ -75,16 +77,20 @@ def create_round(
 
 
 def open_round(session: Session, key: str, change: Change) -> bool:
-    """Let teams bid; return False if they could already. Raises: NotFound, Refused."""
+    """Endow the teams and let them bid; return False if they could already.
+
+    Raises: NotFound, Refused.
+    """
     row = find_round(session, key)
     if row.state == RoundState.OPEN:
         return False
     move_round(session, row, RoundState.OPEN, change, opens_at=row.opens_at or change.at)
+    endow_round(session, row, change)
     return True
 
 
 def close_round(session: Session, key: str, change: Change) -> bool:
-    """End the bidding and freeze the bids; return False if that was done.
+    """End the bidding, freeze the bids and hold what they could cost; False if that was done.
 
     Raises: NotFound, Refused.
     """
@@ -93,9 +99,11 @@ def close_round(session: Session, key: str, change: Change) -> bool:
         return False
     if row.state != RoundState.OPEN:
         raise Refused(f"Round {key} is {row.state}; only an open round can close.", round_key=key)
+    prepare_close(session, row, change)
     snapshot = take_snapshot(session, row, change)
     facts = {"problem_sha256": snapshot.problem_sha256, "snapshot_sha256": snapshot.document_sha256}
     move_round(session, row, RoundState.CLOSED, change, facts=facts, closed_at=change.at)
+    hold_round(session, row, change)
     return True
 
 

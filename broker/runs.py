@@ -28,6 +28,7 @@ from broker.clock import Clock
 from broker.db import Database, transact
 from broker.errors import Busy, Refused
 from broker.leases import Lease, kept, release_lease, take_lease
+from broker.ledger.holds import settle_round
 from broker.publications import store_outcome
 from broker.rounds import close_round, find_round
 from broker.snapshots import frozen_problem
@@ -248,6 +249,7 @@ def _publish(session: Session, claim: _Claim, outcome: Outcome, change: Change) 
         lease_until=None,
     )
     store_outcome(session, row, run, outcome)
+    settle_round(session, row, run, change)
     move_run(session, run, RunState.PUBLISHED, change, facts={"outcome_sha256": sha256})
     return _ran(row, run, outcome)
 

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import broker.ledger.tables  # noqa: F401  # its tables are among the described ones
 from broker.tables import Table
 
 context.configure(

@@ -106,7 +106,10 @@ def test_an_import_leaves_one_event_for_every_change(market: Database) -> None:
         "team.registered",
         "round.scheduled",
         "round.open",
+        "period.begun",
+        "ledger.round-endowment",
         "round.closed",
+        "ledger.hold",
     ]
 
 

@@ -21,6 +21,9 @@ from broker.snapshots import frozen_problem
 from broker.tables import Table
 from tests.markets import a_database, a_scarce_problem, bring, described, row_counts, run_it
 
+OF_THE_LEDGER = ("period", "account", "journal", "transfer")
+"""Tables that go with their rows, as no schema before 0003 has a place for them."""
+
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Database]:
@@ -80,11 +83,11 @@ def test_a_market_survives_going_down_and_up_again(market: Database) -> None:
     rows, guards = row_counts(market), triggers(market)
     move_schema(market, command.downgrade, "0001")
     assert triggers(market) == set()
-    with pytest.raises(WrongSchema, match="has schema 0001; this version needs 0002"):
+    with pytest.raises(WrongSchema, match=f"has schema 0001; this version needs {SCHEMA}"):
         check_schema(market)
     assert migrate(market) == "0001"
     assert triggers(market) == guards
-    assert row_counts(market) == rows
+    assert row_counts(market) == {**rows, **dict.fromkeys(OF_THE_LEDGER, 0)}
     with reading(market) as session:
         assert frozen_problem(session, find_round(session, "sprint-1")) == a_scarce_problem()
 

