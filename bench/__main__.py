@@ -11,16 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.findings import gap_of
-from bench.machine import describe_machine
+from bench.machine import describe_machine, load_average, read_meter
+from bench.pages import rewrite_first
 from bench.processes import measure
 from bench.records import HOME, Record, Records, code_of
-from bench.report import Chapter, read_chapter, write_report
+from bench.report import Chapter, read_chapter, targets_of, write_report
 from bench.suites import Suite, all_suites, tasks_of
 from bench.tables import percent, seconds, text, whole
-from bench.tasks import SIDES, Task
+from bench.tasks import ABLATIONS, RULES, SIDES, TAMPERINGS, Task
 
 STORE = HOME / "var" / "bench" / "measurements.jsonl"
 DOCUMENT = HOME / "docs" / "BENCHMARKS.md"
+_NAMES = (*SIDES, *ABLATIONS, TAMPERINGS)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -32,10 +34,21 @@ def main(words: Sequence[str] | None = None) -> int:
     if not tasks:
         parser.error("no side and no round of this suite has such a name; nothing to measure")
     records = Records(asked.store)
-    left = [task for task in tasks if asked.fresh or not records.has_current(task)]
+    left = [] if asked.report else _left_of(tasks, records, is_fresh=asked.fresh)
     is_complete = _measure_all(left, records, asked.minutes)
-    _write(asked.document, [read_chapter(suite, records) for suite in suites])
+    chapters = [read_chapter(suite, records) for suite in suites]
+    _write(asked.document, chapters)
+    _tell_targets([c for c in chapters if asked.suite in (c.suite.name, "all")])
     return 0 if is_complete else 3
+
+
+def _left_of(tasks: Sequence[Task], records: Records, *, is_fresh: bool) -> list[Task]:
+    """List what is still to be measured, each once; say what cannot be."""
+    unique = {(t.source.name, t.side, t.limit_seconds): t for t in tasks}.values()
+    for name in sorted({t.source.name for t in unique if not t.is_possible}):
+        _say(f"{name} is not on this machine (set $BROKER_ROUNDS): left out.")
+    possible = [task for task in unique if task.is_possible]
+    return [task for task in possible if is_fresh or not records.has_current(task)]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,9 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help=f"measure only a side ({', '.join(SIDES)}) or rounds whose name begins so; repeatable",
+        help=f"only a side ({', '.join(_NAMES)}) or rounds whose name begins so; repeatable",
     )
     add("--minutes", type=float, metavar="N", help="begin nothing after so many minutes; exit 3")
+    add("--report", action="store_true", help="measure nothing, write down what has been measured")
     add("--fresh", action="store_true", help="measure again what has been measured")
     add("--store", type=Path, default=STORE, help="file of records")
     add("--document", type=Path, default=DOCUMENT, help="file to write")
@@ -68,27 +82,38 @@ def _suites(name: str, limit_seconds: float | None) -> Iterator[Suite]:
 def _measure_all(tasks: Sequence[Task], records: Records, minutes: float | None) -> bool:
     """Measure one task after the other; say whether all were begun before the time was over."""
     ends = time.monotonic() + 60 * minutes if minutes else float("inf")
+    _say(f"{len(tasks)} to measure, in at most about {_most_minutes(tasks):.0f} minutes.")
     for number, task in enumerate(tasks, 1):
         if time.monotonic() >= ends:
             print(f"{len(tasks) - number + 1} measurements are left for the next time.")
             return False
-        _say(f"{number:>4}/{len(tasks)}  {task.source.name:<24} {task.side:<15}", end="")
+        _say(f"{number:>4}/{len(tasks)}  {task.source.name:<24} {task.side:<34}", end="")
         record = _measured(task)
         records.add(record)
         _say(_result(record))
     return True
 
 
+def _most_minutes(tasks: Sequence[Task]) -> float:
+    """Say how long it takes if every solver uses its limit; the simple rules take no time."""
+    return sum(task.limit_seconds for task in tasks if task.side not in RULES) / 60
+
+
 def _measured(task: Task) -> Record:
+    """Measure, and note what else the machine was busy with."""
     code, began = code_of(task.side), dt.datetime.now(dt.UTC)
+    load, before = load_average(), read_meter()
+    facts = measure(task)
     return Record(
         round_name=task.source.name,
         side=task.side,
         limit_seconds=task.limit_seconds,
-        code=code,
+        code=code if code == code_of(task.side) else "changed meanwhile",
         measured_at=began.isoformat(timespec="seconds"),
         machine=describe_machine(),
-        facts=measure(task),
+        facts=facts,
+        load_average=load,
+        other_cores=read_meter().other_cores_since(before),
     )
 
 
@@ -107,8 +132,14 @@ def _say(words: str, end: str = "\n") -> None:
 
 
 def _write(document: Path, chapters: Sequence[Chapter]) -> None:
-    document.write_text(write_report(chapters), encoding="utf-8")
+    rewrite_first(document, write_report(chapters))
     _say(f"Wrote {document.name}.")
+
+
+def _tell_targets(chapters: Sequence[Chapter]) -> None:
+    """Print every target with its measure and whether it was met."""
+    for target in targets_of(chapters):
+        _say(f"{target.verdict:<12} {target.sentence}: {target.measured}")
 
 
 if __name__ == "__main__":

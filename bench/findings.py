@@ -117,6 +117,18 @@ class Finding:
         return None
 
     @property
+    def whole_seconds(self) -> float | None:
+        """What a run takes from the problem to checked and written files."""
+        parts = [self.fact(name) for name in ("seconds", "judge_seconds", "writing_seconds")]
+        return None if None in parts else float(sum(parts))
+
+    @property
+    def outside_seconds(self) -> float | None:
+        """The part of it in which no solver works."""
+        whole, inside = self.whole_seconds, self.fact("solver_seconds")
+        return None if whole is None or inside is None else whole - float(inside)
+
+    @property
     def fastest_proof(self) -> str | None:
         """The peer that was first with a proven optimum."""
         proven = [side for side in SOLVERS if gap_of(self.facts(side)) == 0]

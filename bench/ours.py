@@ -1,14 +1,16 @@
 """Our engine on a round: what it finds, how sure it is, and when it knew what.
 
-Every outcome goes through the judge. Times count from the call of the engine, so building the
-model is in them, while peers have it for nothing.
+Every outcome goes through the judge, and is written as the command writes it. Times count from
+the call of the engine, so building the model is in them, while peers have it for nothing.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from allocation.engine.portfolio import allocate
 from allocation.judge import check_outcome
@@ -17,7 +19,10 @@ from allocation.judge.feasibility import check_awards, check_capacity, check_cre
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome
 from allocation.problem import Problem
+from allocation.results import write_outcome
+from bench.ablations import left_out
 from bench.memory import peak_megabytes
+from bench.solver_seconds import watched_solvers
 from bench.tasks import WORKERS, Facts, Task
 
 Say = Callable[[Facts], None]
@@ -52,19 +57,22 @@ class _Diary:
 
 
 def measure_ours(problem: Problem, task: Task, say: Say) -> Facts:
-    """Allocate a round with the engine and judge the outcome."""
+    """Allocate a round with the engine, all of it or without one stage, and judge the outcome."""
     options = Options(task.limit_seconds, task.seed, WORKERS)
-    diary = _Diary(time.monotonic(), say)
-    outcome = allocate(problem, options, time.monotonic, diary.report, diary.keep)
-    seconds = time.monotonic() - diary.began
-    peak_mb = peak_megabytes()
+    with left_out(task.side), watched_solvers() as calls:
+        diary = _Diary(time.monotonic(), say)
+        outcome = allocate(problem, options, time.monotonic, diary.report, diary.keep)
+        ended = time.monotonic()
+    peak_mb, seconds = peak_megabytes(), ended - diary.began
     return {
         **_said(outcome),
         "progress": diary.progress,
         "first_outcome_seconds": diary.first_outcome_seconds or round(seconds, 3),
         "seconds": round(seconds, 3),
+        "solver_seconds": round(calls.seconds_between(diary.began, ended), 3),
         "peak_mb": peak_mb,
         **_judged(problem, outcome),
+        "writing_seconds": _writing_seconds(outcome),
     }
 
 
@@ -95,3 +103,11 @@ def _judged(problem: Problem, outcome: Outcome) -> Facts:
         "status": f"refused: {violations[0]}" if violations else outcome.report.status.value,
         "is_feasible": not broken,
     }
+
+
+def _writing_seconds(outcome: Outcome) -> float:
+    """Write the files of an outcome once, and forget them."""
+    with tempfile.TemporaryDirectory() as place:
+        began = time.monotonic()
+        write_outcome(Path(place) / "out", outcome, force=False)
+        return round(time.monotonic() - began, 3)

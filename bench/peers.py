@@ -4,7 +4,9 @@ The plain model is MODEL.md's C1 to C5 over all eligible placements, without hin
 prices or anything else of the portfolio. Solvers keep their defaults, but for the time limit, the
 seed, and a gap of zero, so that none stops early. What they answer is rounded to whole lots and
 checked in whole numbers; an outcome that breaks a row has no value. Building the model is not
-counted as time of the solver.
+counted as time of the solver. A solver that does not end within its limit and a fifth is ended
+with its process; then the best outcome and bound count that it told on its way (of SCIP: that its
+log claims).
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +27,8 @@ from allocation.engine.mathopt_models import mixed_integer_program
 from allocation.engine.variables import Rows, Variables, lay_out
 from allocation.model import Block, Model, build
 from allocation.problem import Problem
+from bench.memory import peak_megabytes
+from bench.overtime import Notes, hard_limit, most_seconds
 from bench.tasks import Facts, Task
 
 
@@ -47,26 +52,53 @@ class _Plain:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a solver said. Shape: the values of all variables, or None."""
+    """What a solver said. Shape: the values of all variables, or None.
+
+    `claimed_value` is the value of an outcome that it had no time to hand over.
+    """
 
     values: Whole | None
     bound: float
     status: str
     seconds: float
+    claimed_value: float | None = None
 
 
-_Solve = Callable[[_Plain, Task], _Answer]
+@dataclass(frozen=True)
+class _Trial:
+    """One solver at work: its task, what it tells, and who hears of it if it must be ended."""
+
+    task: Task
+    notes: Notes
+    say: Callable[[_Answer], None]
+
+    def limited(self) -> AbstractContextManager[None]:
+        """Hold the solver to its limit and a fifth."""
+        return hard_limit(most_seconds(self.task.limit_seconds), self.say_so_far)
+
+    def say_so_far(self) -> None:
+        """Tell what is known when the solver is ended."""
+        seconds, notes = most_seconds(self.task.limit_seconds), self.notes
+        status = f"ended after {seconds:g} s"
+        self.say(_Answer(notes.values, notes.bound, status, seconds, notes.value))
 
 
-def measure_peer(problem: Problem, task: Task) -> Facts:
+_Solve = Callable[[_Plain, _Trial], _Answer]
+Say = Callable[[Facts], None]
+
+
+def measure_peer(problem: Problem, task: Task, say: Say) -> Facts:
     """Let one solver work on the plain model of a round."""
     began = time.monotonic()
     model = build(build_columns(problem))
     plain = _Plain(model, lay_out(model))
-    size = _size(plain)
-    build_seconds = time.monotonic() - began
-    answer = _SOLVERS[task.side](plain, task)
-    return {**size, "build_seconds": round(build_seconds, 3), **_judged(plain, answer)}
+    known = {**_size(plain), "build_seconds": round(time.monotonic() - began, 3)}
+
+    def say_so_far(answer: _Answer) -> None:
+        say({**known, "peak_mb": peak_megabytes(), **_judged(plain, answer)})
+
+    answer = _SOLVERS[task.side](plain, _Trial(task, Notes(), say_so_far))
+    return {**known, **_judged(plain, answer)}
 
 
 def _size(plain: _Plain) -> Facts:
@@ -84,7 +116,10 @@ def _judged(plain: _Plain, answer: _Answer) -> Facts:
     lots = None if answer.values is None else plain.variables.lots_of(answer.values)
     is_sound = lots is not None and holds(plain.model, lots)
     is_broken = lots is not None and not is_sound
-    value = int((plain.columns.value * lots).sum()) if lots is not None and is_sound else None
+    claimed = answer.claimed_value
+    value = None if lots is not None or claimed is None else round(claimed)
+    if lots is not None and is_sound:
+        value = int((plain.columns.value * lots).sum())
     return {
         "value": value,
         "bound": _whole_bound(answer.bound),
@@ -116,29 +151,42 @@ def _block_holds(block: Block, lots: Whole) -> bool:
 # --- HiGHS and SCIP through MathOpt ------------------------------------------------------------
 
 
-def _ask_highs(plain: _Plain, task: Task) -> _Answer:
-    return _ask_mathopt(plain, task, mathopt.SolverType.HIGHS)
-
-
-def _ask_scip(plain: _Plain, task: Task) -> _Answer:
-    return _ask_mathopt(plain, task, mathopt.SolverType.GSCIP)
-
-
-def _ask_mathopt(plain: _Plain, task: Task, solver: mathopt.SolverType) -> _Answer:
+def _ask_highs(plain: _Plain, trial: _Trial) -> _Answer:
+    """Ask HiGHS, which tells nothing on its way and keeps its limit well."""
     program = mixed_integer_program(plain.model, plain.variables)
+    return _ask_mathopt(program, trial, mathopt.SolverType.HIGHS)
+
+
+def _ask_scip(plain: _Plain, trial: _Trial) -> _Answer:
+    """Ask SCIP and read its log, which changes nothing; to be called back would change its path."""
+    program = mixed_integer_program(plain.model, plain.variables)
+    return _ask_mathopt(program, trial, mathopt.SolverType.GSCIP, trial.notes.read_log)
+
+
+def _rounded(values: list[float]) -> Whole:
+    rounded: Whole = np.rint(np.array(values)).astype(np.int64)
+    return rounded
+
+
+def _ask_mathopt(
+    program: mathopt.Model,
+    trial: _Trial,
+    solver: mathopt.SolverType,
+    read_log: Callable[[Sequence[str]], None] | None = None,
+) -> _Answer:
     parameters = mathopt.SolveParameters(
-        time_limit=dt.timedelta(seconds=task.limit_seconds),
-        random_seed=task.seed,
+        time_limit=dt.timedelta(seconds=trial.task.limit_seconds),
+        random_seed=trial.task.seed,
         relative_gap_tolerance=0.0,
         absolute_gap_tolerance=0.0,
     )
     began = time.monotonic()
-    result = mathopt.solve(program, solver, params=parameters)
+    with trial.limited():
+        result = mathopt.solve(program, solver, params=parameters, msg_cb=read_log)
     seconds = time.monotonic() - began
     values = None
     if result.has_primal_feasible_solution():
-        fractions = result.variable_values(list(program.variables()))
-        values = np.rint(np.array(fractions)).astype(np.int64)
+        values = _rounded(result.variable_values(list(program.variables())))
     bound = result.termination.objective_bounds.dual_bound
     return _Answer(values, bound, result.termination.reason.name.lower(), seconds)
 
@@ -146,22 +194,36 @@ def _ask_mathopt(plain: _Plain, task: Task, solver: mathopt.SolverType) -> _Answ
 # --- CP-SAT ------------------------------------------------------------------------------------
 
 
-def _ask_cpsat_2(plain: _Plain, task: Task) -> _Answer:
-    return _ask_cpsat(plain, task, 2)
+def _ask_cpsat_2(plain: _Plain, trial: _Trial) -> _Answer:
+    return _ask_cpsat(plain, trial, 2)
 
 
-def _ask_cpsat_8(plain: _Plain, task: Task) -> _Answer:
-    return _ask_cpsat(plain, task, 8)
+def _ask_cpsat_8(plain: _Plain, trial: _Trial) -> _Answer:
+    return _ask_cpsat(plain, trial, 8)
 
 
-def _ask_cpsat(plain: _Plain, task: Task, workers: int) -> _Answer:
+class _Listener(cp_model.CpSolverSolutionCallback):
+    """Hears of every better outcome that CP-SAT finds."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__()
+        self._notes = notes
+
+    def on_solution_callback(self) -> None:
+        """Note the outcome."""
+        told = np.array(self.response_proto.solution, np.int64)
+        self._notes.take(told, self.best_objective_bound)
+
+
+def _ask_cpsat(plain: _Plain, trial: _Trial, workers: int) -> _Answer:
     model = _cpsat_model(plain)
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = task.limit_seconds
+    solver.parameters.max_time_in_seconds = trial.task.limit_seconds
     solver.parameters.num_workers = workers
-    solver.parameters.random_seed = task.seed
+    solver.parameters.random_seed = trial.task.seed
     began = time.monotonic()
-    status = solver.solve(model)
+    with trial.limited():
+        status = solver.solve(model, _Listener(trial.notes))
     seconds = time.monotonic() - began
     is_found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
     values = np.array(solver.response_proto.solution, np.int64) if is_found else None

@@ -26,7 +26,7 @@ def measure(task: Task) -> Facts:
     lines = said.splitlines()
     facts: Facts = json.loads(lines[-1]) if lines else {}
     if child.returncode:
-        facts["status"] = f"ended by {_cause(child.returncode)}"
+        facts.setdefault("status", f"ended by {_cause(child.returncode)}")
     return facts
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench import generator, tables
 from bench.findings import Finding
 from bench.records import Record, Records
-from bench.suites import Suite, tasks_of
-from bench.targets import judge_targets
+from bench.suites import ABLATION, Suite, tasks_of
+from bench.targets import Target, judge_targets
 from bench.tasks import ENGINE
 
 METHOD = """
@@ -19,6 +19,8 @@ METHOD = """
   C5. HiGHS and SCIP run through MathOpt, CP-SAT with 2 and with 8 workers, each with its defaults
   but for the time limit and a gap of zero. Their time is the solver's alone; reading the round and
   building the model are not counted.
+- A peer that has not ended at 1.2 times its limit is ended with its process; what it told on its
+  way counts.
 - Our engine's time limit and times hold everything: building, search, tie-break, prices and
   reasons. Only the judge comes after it and has a column of its own.
 - Values are checked in whole numbers: ours by the judge, the peers' row by row; an outcome that
@@ -27,6 +29,11 @@ METHOD = """
   the best bound of any peer.
 - The LP bound is the optimum of the LP relaxation. A time to a part of it is the end of the stage
   after which the engine held a value so good, plus the judge's check of feasibility.
+- *Outside the solvers* is all time in which no call of a solver is being answered, from the
+  problem to checked and written files.
+- *Load before* is the load average of the last minute when a measurement began, what was measured
+  before it included; *other cores* is how many processors other work kept busy meanwhile. A number
+  is measured again when the code that decides it has changed, or the machine.
 - A dash means: not measured, not found, or not proven.
 """
 
@@ -42,10 +49,24 @@ SECTIONS: tuple[Section, ...] = (
     ),
     ("Seconds per stage", "Where our engine spends its time.", tables.stage_table),
     (
+        "Seconds outside the solvers",
+        "From the problem to checked and written files.",
+        tables.outside_table,
+    ),
+    (
         "What each stage adds",
         "After each stage: the value as a part of the final one, and the gap then known.",
         tables.ablation_table,
     ),
+    ("Every measurement", "", tables.side_table),
+)
+LEFT_OUT: tuple[Section, ...] = (
+    (
+        "Value and bound without one stage",
+        "The whole engine, and what is left of its value and bound in the same time.",
+        tables.left_out_table,
+    ),
+    ("Seconds per stage", "Of the whole engine.", tables.stage_table),
     ("Every measurement", "", tables.side_table),
 )
 
@@ -96,17 +117,23 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
         yield from _chapter(chapter)
 
 
+def targets_of(chapters: Sequence[Chapter]) -> list[Target]:
+    """Hold what has been measured against the targets, each round once."""
+    judged = [c for c in chapters if c.suite.is_judged and c.findings]
+    rounds: Mapping[str, Finding] = {f.round_name: f for c in judged for f in c.findings}
+    return judge_targets(list(rounds.values())) if rounds else []
+
+
 def _targets(chapters: Sequence[Chapter]) -> Iterator[str]:
-    measured = [c for c in chapters if c.suite.counts]
+    measured = [c for c in chapters if c.suite.is_judged]
     if not measured:
         return
     yield "## Targets"
     yield ""
     yield from _command("; ".join(f"`{c.suite.command}`" for c in measured))
-    targets = judge_targets([finding for c in measured for finding in c.findings])
-    words = {True: "met", False: "missed", None: "–"}
     yield from tables.table(
-        ("target", "measured", ""), [(t.sentence, t.measured, words[t.is_met]) for t in targets]
+        ("target", "measured", ""),
+        [(t.sentence, t.measured, t.verdict) for t in targets_of(measured)],
     )
 
 
@@ -114,7 +141,7 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
     yield f"## {chapter.suite.title}"
     yield ""
     yield from _circumstances(chapter)
-    for title, sentence, write in SECTIONS:
+    for title, sentence, write in LEFT_OUT if chapter.suite.name == ABLATION.name else SECTIONS:
         yield f"### {title}"
         yield ""
         yield from _command(f"`{chapter.suite.command}`")
@@ -130,10 +157,22 @@ def _circumstances(chapter: Chapter) -> Iterator[str]:
     records = chapter.records
     limits = sorted({record.limit_seconds for record in records})
     codes = sorted({record.code for record in records if record.side == ENGINE})
+    stale = sum(not record.is_current for record in records)
     instants = sorted(record.measured_at for record in records)
     yield f"Time limit: {', '.join(f'{limit:g} s' for limit in limits)}. "
     yield f"Measured from {instants[0]} to {instants[-1]}. "
     yield f"Engine sources: {', '.join(codes) or 'not measured'}. "
+    if stale:
+        yield f"Of {len(records)} measurements {stale} are of older sources or another machine. "
+    yield from _busyness(records)
     for machine in sorted({record.machine for record in records}):
         yield f"Machine: {machine}."
     yield ""
+
+
+def _busyness(records: Sequence[Record]) -> Iterator[str]:
+    """Say what else the machine was busy with."""
+    others = [record.other_cores for record in records if record.other_cores is not None]
+    if others:
+        mean = sum(others) / len(others)
+        yield f"Busy with other work: {mean:.2f} cores in the mean, {max(others):.2f} at most. "

@@ -10,7 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.generator import FAMILIES, Shape, default_shape
-from bench.tasks import SIDES, RoundSource, Task, rounds_root
+from bench.tasks import (
+    ABLATIONS,
+    ENGINE,
+    SIDES,
+    SOLVERS,
+    TAMPERINGS,
+    RoundSource,
+    Task,
+    rounds_root,
+)
 
 WIDE = Shape("granular", 10_000, 100, 60, 500, most_slack_days=11)
 """Large in every direction, with about ten placements per bid."""
@@ -18,12 +27,19 @@ WIDE = Shape("granular", 10_000, 100, 60, 500, most_slack_days=11)
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Rounds that are measured in the same way. Units: the limit is in seconds."""
+    """Rounds that are measured in the same way. Units: the limit is in seconds.
+
+    `light_rounds` are too large for solvers that are used alone: they are left out there. `counts`
+    says whether the targets speak of the suite.
+    """
 
     name: str
     title: str
     usual_seconds: float
     rounds: tuple[str, ...]
+    sides: tuple[str, ...] = SIDES
+    light_rounds: tuple[str, ...] = ()
+    counts: bool = True
     asked_seconds: float | None = None
 
     @property
@@ -32,9 +48,9 @@ class Suite:
         return self.asked_seconds or self.usual_seconds
 
     @property
-    def counts(self) -> bool:
-        """Say whether the targets speak of this suite: of full rounds with the limit they name."""
-        return self.name != QUICK.name and self.limit_seconds == self.usual_seconds
+    def is_judged(self) -> bool:
+        """Say whether the targets speak of what is measured: with the limit that they name."""
+        return self.counts and self.limit_seconds == self.usual_seconds
 
     @property
     def command(self) -> str:
@@ -42,34 +58,69 @@ class Suite:
         asked = f" --seconds {self.asked_seconds:g}" if self.asked_seconds else ""
         return f"python -m bench --suite {self.name}{asked}"
 
+    def sides_of(self, round_name: str) -> tuple[str, ...]:
+        """List what is measured on a round; the random changes need no round."""
+        if round_name == TAMPERINGS:
+            return (TAMPERINGS,)
+        is_light = round_name in self.light_rounds
+        return tuple(s for s in self.sides if not (is_light and s in SOLVERS))
+
 
 QUICK = Suite(
     "quick",
     "A quick look",
     10,
     ("coarse-100-1", "granular-300-1", "bundle-heavy-200-1"),
+    counts=False,
 )
 ISSUE = Suite(
     "issue",
-    "Generated rounds of every family and size",
+    "The rounds that the targets name",
     60,
     (
-        *(f"coarse-200-{seed}" for seed in range(1, 8)),
-        *(f"coarse-500-{seed}" for seed in range(1, 4)),
-        *(f"coarse-2000-{seed}" for seed in range(1, 4)),
-        *(f"granular-2000-{seed}" for seed in range(1, 4)),
-        *(f"bundle-heavy-2000-{seed}" for seed in range(1, 3)),
-        *(f"granular-10000-{seed}" for seed in range(1, 3)),
+        *(f"coarse-200-{seed}" for seed in range(1, 4)),
+        *(f"coarse-500-{seed}" for seed in range(1, 3)),
+        "coarse-2000-1",
+        "granular-2000-1",
+        "bundle-heavy-2000-1",
+        "philly-medium/round-1",
+        "philly-medium/round-3",
+        "granular-10000-1",
+        "granular-20000-1",
+        TAMPERINGS,
+    ),
+    light_rounds=("granular-20000-1",),
+)
+MORE = Suite(
+    "more",
+    "More generated rounds",
+    60,
+    (
+        *(f"coarse-200-{seed}" for seed in range(4, 8)),
+        "coarse-500-3",
+        *(f"coarse-2000-{seed}" for seed in range(2, 4)),
+        *(f"granular-2000-{seed}" for seed in range(2, 4)),
+        "bundle-heavy-500-1",
+        "bundle-heavy-2000-2",
+        "granular-10000-2",
         "bundle-heavy-10000-1",
         "wide-10000-1",
-        "granular-20000-1",
     ),
+)
+ABLATION = Suite(
+    "ablation",
+    "Our engine with one stage left out",
+    30,
+    ("coarse-200-1", "coarse-500-1", "granular-2000-1", "philly-medium/round-1"),
+    sides=(ENGINE, *ABLATIONS),
+    counts=False,
 )
 
 
 def all_suites() -> tuple[Suite, ...]:
-    """List every suite; the last has the rounds that lie in folders on this machine."""
-    return QUICK, ISSUE, Suite("rounds", "Rounds made from public demand", 60, _folders())
+    """List every suite; one has all the rounds that lie in folders on this machine."""
+    folders = Suite("rounds", "Rounds made from public demand", 60, _folders())
+    return QUICK, ISSUE, MORE, folders, ABLATION
 
 
 def _folders() -> tuple[str, ...]:
@@ -95,9 +146,11 @@ def tasks_of(suite: Suite, only: Sequence[str]) -> Iterator[Task]:
     `only` names sides, and rounds by the beginnings of their names; where it names none of either
     kind, all of that kind are in.
     """
-    sides = [side for side in SIDES if side in only] or SIDES
-    prefixes = tuple(word for word in only if word not in SIDES) or ("",)
+    known = {*suite.sides, TAMPERINGS}
+    sides = {side for side in only if side in known} or known
+    prefixes = tuple(word for word in only if word not in known) or ("",)
     for name in suite.rounds:
         if name.startswith(prefixes):
-            for side in sides:
-                yield Task(source_of(name), side, suite.limit_seconds)
+            for side in suite.sides_of(name):
+                if side in sides:
+                    yield Task(source_of(name), side, suite.limit_seconds)

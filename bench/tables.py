@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bench.findings import Finding, gap_of, ratio
-from bench.tasks import ENGINE, RELAXATIONS, SIDES
+from bench.tasks import ABLATIONS, ENGINE, RELAXATIONS, SIDES, TAMPERINGS
 
 NOTHING = "–"
 Column = tuple[str, Callable[[Finding], str]]
@@ -138,7 +138,7 @@ def _relaxation_column(side: str) -> Callable[[Finding], str]:
 
 def stage_table(findings: Sequence[Finding]) -> list[str]:
     """List our engine's seconds per stage."""
-    spent = [(f.round_name, f.fact("stage_seconds") or {}) for f in findings]
+    spent = [(f.round_name, f.fact("stage_seconds") or {}) for f in _rounds(findings)]
     stages = _in_order(stage for _, stages in spent for stage in stages if stage != "total")
     heads = ("round", *stages, "total")
     return table(
@@ -146,9 +146,58 @@ def stage_table(findings: Sequence[Finding]) -> list[str]:
     )
 
 
+_OUTSIDE = ("build", "baselines", "rounding", "prices-and-reasons")
+"""Stages that ask no solver, or hardly."""
+
+
+def outside_table(findings: Sequence[Finding]) -> list[str]:
+    """Say how long a run works outside the solvers, and at what."""
+    stages: list[Column] = [(f"{stage} s", _stage_column(stage)) for stage in _OUTSIDE]
+    return _by_round(
+        findings,
+        (
+            *stages,
+            ("judge s", lambda f: seconds(f.fact("judge_seconds"))),
+            ("writing s", lambda f: seconds(f.fact("writing_seconds"))),
+            ("outside in all s", lambda f: seconds(f.outside_seconds)),
+            ("whole run s", lambda f: seconds(f.whole_seconds)),
+            ("share", lambda f: percent(ratio(f.outside_seconds, f.whole_seconds))),
+        ),
+    )
+
+
+def _stage_column(stage: str) -> Callable[[Finding], str]:
+    return lambda finding: seconds((finding.fact("stage_seconds") or {}).get(stage))
+
+
+def left_out_table(findings: Sequence[Finding]) -> list[str]:
+    """Compare the whole engine with itself without one stage."""
+    heads = ("round", "engine", "value", "÷ whole", "bound", "÷ whole", "gap", "seconds", "status")
+    return table(heads, [row for finding in findings for row in _left_out_rows(finding)])
+
+
+def _left_out_rows(finding: Finding) -> list[list[str]]:
+    engine = finding.facts(ENGINE)
+    return [
+        [
+            finding.round_name,
+            "**whole**" if side == ENGINE else side,
+            whole(facts.get("value")),
+            times(ratio(facts.get("value"), engine.get("value"))),
+            whole(facts.get("bound")),
+            times(ratio(facts.get("bound"), engine.get("bound"))),
+            percent(gap_of(facts)),
+            seconds(facts.get("seconds")),
+            text(facts.get("status")),
+        ]
+        for side in (ENGINE, *ABLATIONS)
+        if (facts := finding.facts(side))
+    ]
+
+
 def ablation_table(findings: Sequence[Finding]) -> list[str]:
     """Say what each stage adds: after it, the value as a part of the last one, and the gap."""
-    steps = [(f, f.fact("progress") or []) for f in findings]
+    steps = [(f, f.fact("progress") or []) for f in _rounds(findings)]
     stages = _in_order(step["stage"] for _, progress in steps for step in progress)
     return table(("round", *stages), (_ablation_row(f, p, stages) for f, p in steps))
 
@@ -171,7 +220,7 @@ def side_table(findings: Sequence[Finding]) -> list[str]:
     rows = [
         _side_row(finding, side)
         for finding in findings
-        for side in SIDES
+        for side in (*SIDES, *ABLATIONS, TAMPERINGS)
         if side in finding.records
     ]
     heads = (
@@ -183,13 +232,15 @@ def side_table(findings: Sequence[Finding]) -> list[str]:
         "gap",
         "seconds",
         "peak MB",
+        "load before",
+        "other cores",
         "status",
     )
     return table(heads, rows)
 
 
 def _side_row(finding: Finding, side: str) -> list[str]:
-    facts = finding.facts(side)
+    record, facts = finding.records[side], finding.facts(side)
     return [
         finding.round_name,
         f"**{side}**" if side == ENGINE else side,
@@ -199,13 +250,21 @@ def _side_row(finding: Finding, side: str) -> list[str]:
         percent(gap_of(facts)),
         seconds(facts.get("seconds")),
         whole(facts.get("peak_mb")),
+        seconds(record.load_average),
+        seconds(record.other_cores),
         text(facts.get("status")),
     ]
 
 
 def _by_round(findings: Sequence[Finding], columns: Sequence[Column]) -> list[str]:
     heads = ("round", *(head for head, _ in columns))
-    return table(heads, ([f.round_name, *(show(f) for _, show in columns)] for f in findings))
+    rows = ([f.round_name, *(show(f) for _, show in columns)] for f in _rounds(findings))
+    return table(heads, rows)
+
+
+def _rounds(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out what was measured without a round."""
+    return [finding for finding in findings if finding.round_name != TAMPERINGS]
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from bench.findings import Finding, ratio
+from bench.tasks import TAMPERINGS
 
 Measured = list[float]
 
@@ -21,6 +22,11 @@ class Target:
     sentence: str
     measured: str
     is_met: bool | None
+
+    @property
+    def verdict(self) -> str:
+        """Say in a word whether the target was met."""
+        return {True: "met", False: "missed", None: "not measured"}[self.is_met]
 
 
 def judge_targets(findings: Sequence[Finding]) -> list[Target]:
@@ -39,6 +45,7 @@ def judge_targets(findings: Sequence[Finding]) -> list[Target]:
         _rule("density-greedy", 1.3, [f for f in findings if _is_tight(f)]),
         _rule("first-come", 1.6, [f for f in findings if _is_tight(f)]),
         _judge_time(findings),
+        _tamperings(_named(findings, TAMPERINGS)),
     ]
 
 
@@ -51,7 +58,7 @@ def _named(findings: Sequence[Finding], *beginnings: str) -> list[Finding]:
 
 def _is_tight(finding: Finding) -> bool:
     """Tell generated rounds, with demand of twice the capacity, from those of folders."""
-    return "/" not in finding.round_name
+    return "/" not in finding.round_name and finding.round_name != TAMPERINGS
 
 
 def _known(numbers: Iterable[float | None]) -> Measured:
@@ -186,3 +193,11 @@ def _judge_time(findings: Sequence[Finding]) -> Target:
     rounds = [f for f in findings if (f.fact("bids") or 0) == 10_000]
     took = _known(f.fact("judge_seconds") for f in rounds)
     return _worst("the judge: at most 2 s on 10,000 bids", took, 2.0, _seconds)
+
+
+def _tamperings(findings: Sequence[Finding]) -> Target:
+    sentence = "the judge catches every one of at least 500 random tamperings (by its tests)"
+    runs = [f.facts(TAMPERINGS) for f in findings]
+    if not runs:
+        return Target(sentence, "not measured", None)
+    return Target(sentence, runs[0]["status"], all(run.get("is_caught") for run in runs))

@@ -22,6 +22,22 @@ Facts = dict[str, Any]
 ENGINE = "engine"
 SOLVERS = ("highs", "scip", "cp-sat-2", "cp-sat-8")
 RULES = ("first-come", "density-greedy")
+ABLATIONS = (
+    "without-price-guided-rounding",
+    "without-shaken-orders",
+    "without-core",
+    "without-branch-and-bound",
+    "without-neighbourhoods",
+    "without-close-neighbourhoods",
+    "without-neighbourhoods-that-meet",
+    "without-neighbourhoods-of-any-bids",
+    "without-proof",
+    "without-cp-sat",
+    "without-tie-break",
+)
+"""Our engine with a stage left out. Read ablations.py for what that means."""
+TAMPERINGS = "tamperings"
+"""The judge against random changes to outcomes."""
 RELAXATIONS = ("glop-primal", "glop-dual", "pdlp", "highs-lp", "highs-ipm")
 SIDES = (*RULES, *RELAXATIONS, *SOLVERS, ENGINE)
 PEERS = (*RULES, *SOLVERS)
@@ -38,6 +54,11 @@ class RoundSource:
     seed: int = 0
     folder: str = ""
 
+    @property
+    def is_there(self) -> bool:
+        """Say whether the round is on this machine; an invented one always is."""
+        return self.shape is not None or (rounds_root() / self.folder / "round.csv").exists()
+
     def load(self) -> Problem:
         """Generate or read the round. Raises: InvalidFolder if its folder is broken."""
         if self.shape:
@@ -53,6 +74,11 @@ class Task:
     side: str
     limit_seconds: float
     seed: int = 0
+
+    @property
+    def is_possible(self) -> bool:
+        """Say whether what it takes is on this machine."""
+        return self.side == TAMPERINGS or self.source.is_there
 
     def document(self) -> Facts:
         """Return the task as JSON."""
