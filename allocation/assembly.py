@@ -7,7 +7,7 @@ is put together in one way.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from importlib.metadata import version
@@ -17,6 +17,7 @@ import numpy as np
 from allocation import baselines, prices, reasons, wire
 from allocation.baselines import Placed
 from allocation.certificate import Bound, certify
+from allocation.clearing import Clearing, clearing_report
 from allocation.columns import Columns, Whole, build_columns
 from allocation.engine import rounding
 from allocation.engine.price_search import search_prices
@@ -26,9 +27,12 @@ from allocation.options import Options
 from allocation.outcome import (
     Award,
     Baselines,
+    ClearingReport,
     Counts,
+    Decline,
     FloorReport,
     Outcome,
+    PriceRule,
     Proof,
     Report,
     Status,
@@ -62,6 +66,7 @@ class Result:
     is_unique: bool = False
     tied_bids: frozenset[int] = frozenset()
     fairness: Fairness | None = None
+    price_rule: PriceRule = PriceRule.SEARCH
 
     @property
     def value(self) -> int:
@@ -102,6 +107,7 @@ def assemble(result: Result, options: Options, clock: Clock) -> Outcome:
     decision = wire.outcome_sha256(awards, declines, listed.prices)
     counts = Counts(len(problem.bids), len(awards), len(declines), result.columns.count)
     report = _report(result, options, decision, counts, seconds)
+    report = replace(report, clearing=_clearing(result, listed, declines))
     return Outcome(awards, declines, listed.prices, certificate, report)
 
 
@@ -113,6 +119,16 @@ def _award(result: Result, options: Options, listed: prices.PriceList, k: int) -
     start, lots = columns.start_day(k), int(result.lots[k])
     payment = prices.payment_credits(problem, listed, options.pricing, alternative, start, lots)
     return Award(bid.key, number, start, lots, alternative.value_score_per_lot * lots, payment)
+
+
+def _clearing(
+    result: Result, listed: prices.PriceList, declines: tuple[Decline, ...]
+) -> ClearingReport:
+    """Say how well the prices clear this outcome."""
+    rest = rounding.left_of(result.columns, result.lots)
+    left = rest.reserved_units, rest.total_units, rest.credits
+    clearing = Clearing(result.columns, result.lots, result.certified, left)
+    return clearing_report(clearing, result.price_rule, listed, declines)
 
 
 def _report(

@@ -18,7 +18,10 @@ from allocation.outcome import Certificate
 from allocation.problem import PoolKey
 
 SMALLEST_SCALE = 10**6
+FINE_SCALE = 10**9
 LARGEST_SCALE = 10**15
+NOISE = 1e-9
+"""An optimum may be so much, and so much of itself, below a whole number that it is meant to be."""
 SAFE = 2**61
 Exact = npt.NDArray[Any]
 """Whole numbers: int64 where they fit, Python integers otherwise."""
@@ -72,13 +75,16 @@ def no_duals(columns: Columns) -> Duals:
 def certify(columns: Columns, duals: Duals, relaxed_value: float | None) -> Bound:
     """Round prices to a certificate, on the coarsest scale that keeps the bound tight.
 
-    `relaxed_value` is the optimum of the LP relaxation, if it is known: the bound then ends at
-    most 0.05 % + 0.5 points above it, where any scale allows that.
+    `relaxed_value` is the optimum of the LP relaxation, if it is known: up to a scale of 10⁹ the
+    bound has to be that optimum in whole points, and beyond it at most 0.05 % + 0.5 points above,
+    where any scale allows that.
     """
     scale = SMALLEST_SCALE
     bound = _bound(columns, duals, scale)
     while relaxed_value is not None and scale < LARGEST_SCALE:
-        if bound.scaled <= (relaxed_value * 1.0005 + 0.5) * scale:
+        is_close = bound.scaled <= (relaxed_value * 1.0005 + 0.5) * scale
+        is_same = bound.value <= relaxed_value * (1 + NOISE) + NOISE
+        if is_same or (is_close and scale >= FINE_SCALE):
             break
         scale *= 1000
         bound = min(

@@ -73,6 +73,14 @@ class StoppedBy(StrEnum):
     WALL_CLOCK = "wall-clock"
 
 
+class PriceRule(StrEnum):
+    """Which rule has named the prices, where the relaxation leaves a choice or has no answer."""
+
+    SMALLEST = "smallest"
+    SIMPLEX = "simplex"
+    SEARCH = "search"
+
+
 @dataclass(frozen=True, slots=True)
 class Award:
     """A bid that won: value score and payment are of the whole award, not per lot."""
@@ -168,10 +176,32 @@ class FloorReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearingReport:
+    """How well the list prices clear the round, and what is between the value and the bound.
+
+    `winners_capped` paid their offer because their list cost was above it;
+    `losers_above_list_cost` offered more than theirs, and it was not credits that they lacked.
+
+    Units: `regret` to `rounded_off` are value points times the certificate's scale, at its prices.
+    They are what bids would still gain, what winners lose, and what capacity and credits left over
+    are worth; together (certified bound - value) x scale + `rounded_off`.
+    """
+
+    price_rule: PriceRule
+    winners_capped: int
+    losers_above_list_cost: int
+    regret: int
+    winners_loss: int
+    capacity_left: int
+    credits_left: int
+    rounded_off: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What an outcome says about itself. Units: value, bounds in value points; times in seconds.
 
-    `floors` is there where the policy has floors.
+    `floors` is there where the policy has floors; `clearing` where the prices were looked at.
     """
 
     round_key: RoundKey
@@ -191,6 +221,7 @@ class Report:
     baselines: Baselines
     counts: Counts
     floors: FloorReport | None = None
+    clearing: ClearingReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

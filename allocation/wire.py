@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,11 +18,13 @@ from allocation.outcome import (
     Award,
     Baselines,
     Certificate,
+    ClearingReport,
     Counts,
     Decline,
     FloorReport,
     ListPrice,
     Outcome,
+    PriceRule,
     Pricing,
     Proof,
     Reason,
@@ -227,6 +229,7 @@ def certificate_from_document(document: Mapping[str, Any]) -> Certificate:
 def report_document(report: Report) -> Document:
     """Return the report as `report.json` holds it."""
     floors = {} if report.floors is None else {"floors": floors_document(report.floors)}
+    clearing = {} if report.clearing is None else {"clearing": asdict(report.clearing)}
     return {
         "format": FORMAT,
         "round_key": report.round_key,
@@ -246,6 +249,7 @@ def report_document(report: Report) -> Document:
         "baselines": asdict(report.baselines),
         "counts": asdict(report.counts),
         **floors,
+        **clearing,
     }
 
 
@@ -273,6 +277,12 @@ def floors_from_document(document: Mapping[str, Any]) -> FloorReport:
     )
 
 
+def clearing_from_document(document: Mapping[str, Any]) -> ClearingReport:
+    """Rebuild what a report says of its prices. Raises: TypeError or ValueError if it is none."""
+    rebuilt = ClearingReport(**document)
+    return replace(rebuilt, price_rule=PriceRule(rebuilt.price_rule))
+
+
 def report_from_document(document: Mapping[str, Any]) -> Report:
     """Rebuild a report. Raises: KeyError, TypeError or ValueError if it is none."""
     return Report(
@@ -293,6 +303,7 @@ def report_from_document(document: Mapping[str, Any]) -> Report:
         baselines=Baselines(**document["baselines"]),
         counts=Counts(**document["counts"]),
         floors=floors_from_document(document["floors"]) if "floors" in document else None,
+        clearing=clearing_from_document(document["clearing"]) if "clearing" in document else None,
     )
 
 

@@ -24,26 +24,41 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Algorithm:
+    """Who solves the relaxation, and how."""
+
+    solver: mathopt.SolverType
+    method: mathopt.LPAlgorithm | None
+
+
+NAMED = Algorithm(mathopt.SolverType.GLOP, mathopt.LPAlgorithm.DUAL_SIMPLEX)
+"""The one whose duals are the prices where the rule for them cannot be followed."""
+
+
+@dataclass(frozen=True)
 class Relaxation:
     """The relaxation's optimum. Shape: `fraction` has one entry per placement, of its most lots."""
 
     value: float
     fraction: Floats
     duals: Duals
+    algorithm: Algorithm = NAMED
 
 
-def solve_relaxation(model: Model, deadline: Deadline) -> Relaxation | None:
-    """Solve the LP relaxation with GLOP; None where the deadline comes first."""
+def solve_relaxation(
+    model: Model, deadline: Deadline, algorithm: Algorithm = NAMED
+) -> Relaxation | None:
+    """Solve the LP relaxation; None where the deadline comes first."""
     columns = model.columns
     if not columns.count:
-        return Relaxation(0.0, np.zeros(0), no_duals(columns))
+        return Relaxation(0.0, np.zeros(0), no_duals(columns), algorithm)
     program = mathopt_models.relaxation(model)
-    result = _solve(program, deadline)
+    result = _solve(program, deadline, algorithm)
     if result is None:
         return None
     fraction = np.array(result.variable_values(list(program.variables())))
     duals = np.array(result.dual_values(list(program.linear_constraints())))
-    return Relaxation(result.objective_value(), fraction, _by_place(model, duals))
+    return Relaxation(result.objective_value(), fraction, _by_place(model, duals), algorithm)
 
 
 def slice_worth(columns: Columns, share: Fraction, deadline: Deadline) -> float | None:
@@ -53,21 +68,23 @@ def slice_worth(columns: Columns, share: Fraction, deadline: Deadline) -> float 
     """
     if not columns.count:
         return 0.0
-    result = _solve(mathopt_models.slice_relaxation(build(columns), share), deadline)
+    result = _solve(mathopt_models.slice_relaxation(build(columns), share), deadline, NAMED)
     return None if result is None else result.objective_value()
 
 
-def _solve(program: mathopt.Model, deadline: Deadline) -> mathopt.SolveResult | None:
+def _solve(
+    program: mathopt.Model, deadline: Deadline, algorithm: Algorithm
+) -> mathopt.SolveResult | None:
     seconds = deadline.seconds_left()
     if not seconds:
         return None
     parameters = mathopt.SolveParameters(
         time_limit=dt.timedelta(seconds=seconds),
-        lp_algorithm=mathopt.LPAlgorithm.DUAL_SIMPLEX,
-        threads=1,
+        lp_algorithm=algorithm.method,
+        threads=None if algorithm.solver is mathopt.SolverType.HIGHS else 1,
     )
     try:
-        result = mathopt.solve(program, mathopt.SolverType.GLOP, params=parameters)
+        result = mathopt.solve(program, algorithm.solver, params=parameters)
     except Exception:  # noqa: BLE001  # MathOpt raises what comes; the prices are searched for then
         return None
     is_solved = result.termination.reason is mathopt.TerminationReason.OPTIMAL

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,8 +22,10 @@ from allocation.files.tables import read_lines
 from allocation.outcome import (
     Baselines,
     Certificate,
+    ClearingReport,
     Counts,
     FloorReport,
+    PriceRule,
     Pricing,
     Proof,
     Report,
@@ -31,7 +33,13 @@ from allocation.outcome import (
     StoppedBy,
     TieBreak,
 )
-from allocation.wire import FORMAT, certificate_document, floors_from_document, report_document
+from allocation.wire import (
+    FORMAT,
+    certificate_document,
+    clearing_from_document,
+    floors_from_document,
+    report_document,
+)
 
 REPORT_FILE = "report.json"
 CERTIFICATE_FILE = "certificate.json"
@@ -48,6 +56,8 @@ _FLOORS_KEYS = (
     *("value_without_floors", "price_of_fairness"),
 )
 _TEAM_FLOOR_KEYS = ("team_key", "floor", "value", "shortfall")
+_CLEARING = "clearing"
+_CLEARING_KEYS = tuple(field.name for field in fields(ClearingReport))
 _BASELINES_KEYS = ("first_come", "density_greedy")
 _COUNTS_KEYS = ("bids", "awarded", "declined", "placements")
 _CERTIFICATE_KEYS = ("format", "scale", "reserved_prices", "total_prices", "credit_prices")
@@ -136,7 +146,7 @@ _DAY_PRICE, _TEAM_PRICE = 3, 2
 
 def read_report(folder: Path, findings: list[Finding]) -> Report | None:
     """Read report.json; None, and findings, if it is not a report."""
-    document = _read_document(folder, REPORT_FILE, _REPORT_KEYS, findings, (_FLOORS,))
+    document = _read_document(folder, REPORT_FILE, _REPORT_KEYS, findings, (_FLOORS, _CLEARING))
     if document is None:
         return None
     values = document.values
@@ -160,7 +170,22 @@ def read_report(folder: Path, findings: list[Finding]) -> Report | None:
         baselines=Baselines(**values["baselines"]) if is_whole else Baselines(0, 0),
         counts=Counts(**values["counts"]) if is_whole else Counts(0, 0, 0, 0),
         floors=_read_floors(document) if _FLOORS in values else None,
+        clearing=_read_clearing(document) if _CLEARING in values else None,
     )
+
+
+def _read_clearing(document: _Document) -> ClearingReport | None:
+    """Read how the prices clear the round; None, and findings, where that is not what it says."""
+    found = document.values[_CLEARING]
+    if not document.check_keys(found, _CLEARING_KEYS, f"{_CLEARING}."):
+        return None
+    rule = found["price_rule"]
+    if rule not in [word.value for word in PriceRule]:
+        words = " or ".join(word.value for word in PriceRule)
+        wrong = f"{_shown(rule)} is none of the choices"
+        document.refuse(f"{_CLEARING}.price_rule", wrong, f"write {words}")
+        return None
+    return clearing_from_document(found)
 
 
 def _read_floors(document: _Document) -> FloorReport | None:

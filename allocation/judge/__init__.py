@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from allocation.errors import Violation
 from allocation.judge.case import Case, open_case
 from allocation.judge.certificate import check_certificate
+from allocation.judge.clearing import check_clearing
 from allocation.judge.decisions import check_decisions
 from allocation.judge.feasibility import check_awards, check_capacity, check_credits
 from allocation.judge.floors import check_floors
@@ -37,6 +38,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     check_certificate,
     check_list_prices,
     check_payments,
+    check_clearing,
     check_declines,
     check_bounds,
     check_optimality,

@@ -59,14 +59,14 @@ def certified_bound(ground: Ground, certificate: Certificate) -> int:
 
 def scaled_bound(ground: Ground, certificate: Certificate) -> int:
     """Return the same bound before it is rounded. Units: value points times the scale."""
-    reserved, total = _day_prices(ground, certificate)
-    scaled = _worth(reserved, ground.room.reserved) + _worth(total, ground.room.total)
+    reserved, total = day_prices(ground, certificate)
+    scaled = worth(reserved, ground.room.reserved) + worth(total, ground.room.total)
     credit_prices = dict.fromkeys(ground.credits, 0) | dict(certificate.credit_prices)
     scaled += sum(credit_prices[team_key] * units for team_key, units in ground.credits.items())
     sums = {tier: running_sums(d) for tier, d in prices_by_tier(ground, certificate).items()}
     for asks in ground.asks.values():
         surplus = (
-            _surplus(ground, ask, sums[ask.tier], certificate.scale, credit_prices[ask.team_key])
+            surplus_of(ground, ask, sums[ask.tier], certificate.scale, credit_prices[ask.team_key])
             for ask in asks
         )
         scaled += max(0, *surplus)
@@ -75,14 +75,15 @@ def scaled_bound(ground: Ground, certificate: Certificate) -> int:
 
 def prices_by_tier(ground: Ground, certificate: Certificate) -> dict[Tier, Days]:
     """Return what a unit costs: spot use the total price, reserved use both prices."""
-    reserved, total = _day_prices(ground, certificate)
+    reserved, total = day_prices(ground, certificate)
     both = {
         pool: [a + b for a, b in zip(reserved[pool], total[pool], strict=True)] for pool in total
     }
     return {Tier.RESERVED: both, Tier.SPOT: total}
 
 
-def _day_prices(ground: Ground, certificate: Certificate) -> tuple[Days, Days]:
+def day_prices(ground: Ground, certificate: Certificate) -> tuple[Days, Days]:
+    """Return the reserved and the total price of every day, in 1 / scale points."""
     reserved, total = ground.blank(), ground.blank()
     for prices, rows in (
         (reserved, certificate.reserved_prices),
@@ -94,7 +95,8 @@ def _day_prices(ground: Ground, certificate: Certificate) -> tuple[Days, Days]:
     return reserved, total
 
 
-def _worth(prices: Days, units: Days) -> int:
+def worth(prices: Days, units: Days) -> int:
+    """Return what units are worth at these prices."""
     return sum(
         price * unit_count
         for pool, on_days in prices.items()
@@ -102,7 +104,7 @@ def _worth(prices: Days, units: Days) -> int:
     )
 
 
-def _surplus(ground: Ground, ask: Ask, sums: Days, scale: int, credit_price: int) -> int:
+def surplus_of(ground: Ground, ask: Ask, sums: Days, scale: int, credit_price: int) -> int:
     """Return the most that an ask could gain at these prices, over its eligible placements."""
     before_use = scale * ask.value_score - credit_price * ask.offer_credits
     surpluses = [

@@ -11,7 +11,16 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from allocation.errors import Violation
-from allocation.outcome import Outcome, Pricing, Proof, Reason, Status, StoppedBy, TieBreak
+from allocation.outcome import (
+    Outcome,
+    PriceRule,
+    Pricing,
+    Proof,
+    Reason,
+    Status,
+    StoppedBy,
+    TieBreak,
+)
 from allocation.problem import Tier
 
 Kind = Callable[[object], bool]
@@ -35,6 +44,8 @@ def check_shape(outcome: Outcome) -> Iterator[Violation]:
         yield from _misfits("The report's floors", outcome.report.floors, _FLOORS)
         for team in outcome.report.floors.teams:
             yield from _misfits(f"The floor of team {team.team_key!r}", team, _TEAM_FLOOR)
+    if outcome.report.clearing is not None:
+        yield from _misfits("The report's clearing", outcome.report.clearing, _CLEARING)
 
 
 def _misfits(owner: str, part: object, kinds: Mapping[str, Kind]) -> Iterator[Violation]:
@@ -175,6 +186,16 @@ _FLOORS: dict[str, Kind] = {
     "is_proven": is_a_truth_value,
     "value_without_floors": is_a_whole_number,
     "price_of_fairness": is_a_whole_number,
+}
+_CLEARING: dict[str, Kind] = {
+    "price_rule": _one_of(PriceRule),
+    "winners_capped": is_a_whole_number,
+    "losers_above_list_cost": is_a_whole_number,
+    "regret": is_a_whole_number,
+    "winners_loss": is_a_whole_number,
+    "capacity_left": is_a_whole_number,
+    "credits_left": is_a_whole_number,
+    "rounded_off": is_a_whole_number,
 }
 _TEAM_FLOOR: dict[str, Kind] = {
     "team_key": is_printable_text,
