@@ -33,16 +33,17 @@ Nothing here knows a solver or a measurement. The distributions, from the outsid
   others 90 to 120 %, and everybody enough for the largest single bid.
 - Arrival: uniform over the seven days before the sprint, whatever the value.
 
-Coarse and granular differ in how many bids meet: default_shape() gives `coarse` rounds so many
-pools and days that a handful of bids asks for each of them, whatever the number of bids, while
-`granular` and `bundle-heavy` rounds have 10 days and up to 24 pools, on which dozens or hundreds
-of bids meet.
+Coarse and granular differ in how many bids meet. `coarse` rounds of up to 200 bids have 18 pools
+for 100 bids and 10 days; larger ones have 30 pools and 3 more for 100 bids, and from 1,000 bids on
+a day for 100 bids. So 3 to 7 bids ask for a pool on a day (half of them can be served), on rounds
+large and small. `granular` and `bundle-heavy` rounds have 10 days and up to 24 pools, on which
+dozens or hundreds of bids meet.
 
 Some of these numbers were chosen by what they lead to, so that is no finding: the spread of values
 and the units and weights of the kinds, so that the LP bound is 1.2 to 1.7 x density greedy and 1.6
-to 2.3 x first come; pools and windows of `coarse` rounds, so that HiGHS alone, given ten
-seconds for 200 bids, proves some rounds and leaves about 1 % on others. No number was chosen by
-what our engine does.
+to 2.3 x first come; pools, days and windows of `coarse` rounds, so that HiGHS alone proves most
+rounds of 200 bids in well under a minute and none of 500. No number was chosen by what our engine
+does.
 """
 
 from __future__ import annotations
@@ -113,8 +114,8 @@ def default_shape(family: str, bids: int) -> Shape:
     """Return the shape of a round whose family and number of bids are all that is said."""
     teams = max(5, min(100, bids // 20))
     if family == "coarse":
-        days = max(10, min(60, round(1.8 * bids / 100)))
-        pools = max(4, min(100, round(1.8 * bids / days)))
+        pools = max(4, min(100, round(0.18 * bids), 30 + round(0.03 * bids)))
+        days = max(10, min(60, bids // 100))
         return Shape(family, bids, pools, days, teams, most_slack_days=1)
     pools_per_bid = 24 / 10_000 if family == "granular" else 24 / 2_000
     least = 4 if family == "granular" else 8
