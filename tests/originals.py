@@ -18,6 +18,7 @@ from allocation.model import build
 from allocation.outcome import Certificate, Outcome, Pricing, TieBreak
 from allocation.problem import BidKey, DayUnits, Problem
 from bench.generator import Shape, generate
+from tests.clearing_book import cleared
 from tests.defects import PRICES, a_market, proven, unproven
 from tests.outcomes import a_judged_outcome, an_outcome
 from tests.reference import best_outcome
@@ -37,7 +38,7 @@ def originals() -> Mapping[str, Original]:
     by_offer = Pricing.PAY_AS_BID
     market = a_market()
     dear = a_judged_outcome(market, pricing=by_offer, certificate=PRICES)
-    return {
+    found = {
         "market, proven": Original(market, proven()),
         "market, unproven": Original(market, unproven()),
         "market, pay-as-bid": Original(market, dear),
@@ -49,6 +50,10 @@ def originals() -> Mapping[str, Original]:
         "granular, proven, pay-as-bid": _proven(
             generate(Shape("granular", 9, 3, 5, 3, 2), 4), by_offer
         ),
+    }
+    return {
+        name: Original(original.problem, cleared(original.problem, original.outcome))
+        for name, original in found.items()
     }
 
 

@@ -18,8 +18,10 @@ from allocation.baselines import Placed
 from allocation.outcome import (
     Award,
     Certificate,
+    ClearingReport,
     Decline,
     Outcome,
+    PriceRule,
     Pricing,
     Proof,
     Reason,
@@ -30,6 +32,7 @@ from allocation.outcome import (
 )
 from allocation.problem import Alternative, Bid, Problem
 from allocation.wire import outcome_sha256
+from tests.clearing_book import clearing_of
 from tests.outcomes import (
     an_outcome,
     eligible_starts,
@@ -67,6 +70,7 @@ def stands(problem: Problem, outcome: Outcome) -> bool:
         and report.outcome_sha256
         == outcome_sha256(outcome.awards, outcome.declines, outcome.prices)
         and _claims_hold(report, right.report)
+        and _clears_as_said(problem, placed, outcome)
         and not any(_still_fits(problem, placed, decline) for decline in outcome.declines)
         and (report.status is not Status.OPTIMAL or not _is_beaten(problem, placed, report))
     )
@@ -199,6 +203,19 @@ def _offer_may_win(problem: Problem, decline: Decline, outcome: Outcome) -> bool
     forced = replace(bid, alternatives=(raised, *others))
     is_free = not never_codes(problem, bid, raised)
     return is_free and _can_reach(problem, bid, forced, outcome)
+
+
+def _clears_as_said(problem: Problem, placed: tuple[Placed, ...], outcome: Outcome) -> bool:
+    """Say whether the report is right about its prices; it may say nothing of them."""
+    said = outcome.report.clearing
+    if said is None:
+        return True
+    right = clearing_of(problem, placed, outcome.certificate, outcome.declines)
+    return (
+        isinstance(said, ClearingReport)
+        and isinstance(said.price_rule, PriceRule)
+        and repr(said) == repr(replace(right, price_rule=said.price_rule))
+    )
 
 
 # --- what is claimed -----------------------------------------------------------------------

@@ -17,10 +17,12 @@ from allocation.outcome import (
     Award,
     Baselines,
     Certificate,
+    ClearingReport,
     Counts,
     Decline,
     ListPrice,
     Outcome,
+    PriceRule,
     Pricing,
     Proof,
     Reason,
@@ -166,10 +168,15 @@ def _certificate(document: dict[str, Any]) -> Certificate:
 def _report(document: dict[str, Any]) -> Report:
     words = {name: words(document.pop(name)) for name, words in WORDS.items()}
     baselines, counts = document.pop("baselines"), document.pop("counts")
+    clearing = None
+    if "clearing" in document:
+        said = document.pop("clearing")
+        clearing = ClearingReport(price_rule=PriceRule(said.pop("price_rule")), **said)
     return Report(
         stopped_by=StoppedBy(document.pop("stopped_by")),
         baselines=Baselines(**baselines),
         counts=Counts(**counts),
+        clearing=clearing,
         **words,
         **document,
     )

@@ -50,7 +50,7 @@ def _nothing(outcome: Outcome) -> Outcome:
 
 
 def _reckoned(outcome: Outcome) -> Outcome:
-    """Put right the hash, and all that the report counts, adds up and concludes."""
+    """Put right the hash, and all that the report counts and concludes; of prices it is silent."""
     awards, report = outcome.awards, outcome.report
     value = sum(award.value_score for award in awards)
     is_optimal = value == report.bound
@@ -64,6 +64,7 @@ def _reckoned(outcome: Outcome) -> Outcome:
         status=Status.OPTIMAL if is_optimal else Status.FEASIBLE,
         gap_ratio=(report.bound - value) / report.bound if report.bound else 0.0,
         counts=replace(report.counts, awarded=len(awards), declined=len(outcome.declines)),
+        clearing=None,
         **claims,
     )
     return sealed(replace(outcome, report=reckoned))
@@ -227,10 +228,10 @@ def _word_of_the_report(name: str, words: type) -> Tamper:
     return _report(lambda r, report: {name: _another(r, list(words), getattr(report, name))})  # type: ignore[call-overload]  # an enum
 
 
-def _number_of_a_part(name: str) -> Tamper:
+def _number_of_a_part(name: str, besides: str = "") -> Tamper:
     def change(random: Random, report: Report) -> dict[str, Any]:
         part = getattr(report, name)
-        key = random.choice([field.name for field in fields(part)])
+        key = random.choice([field.name for field in fields(part) if field.name != besides])
         return {name: replace(part, **{key: another_number(random, getattr(part, key))})}
 
     return _report(change)
@@ -272,6 +273,8 @@ def _claim_less(random: Random, _problem: Problem, outcome: Outcome) -> Outcome:
 # --- certificate ---------------------------------------------------------------------------
 
 TABLES = ("reserved_prices", "total_prices", "credit_prices")
+SUMS = ("regret", "winners_loss", "capacity_left", "credits_left", "rounded_off")
+"""What the report's clearing counts in parts of the certificate's scale."""
 
 
 def _certificate(change: Callable[[Random, Problem, Certificate], dict[str, Any]]) -> Tamper:
@@ -323,10 +326,36 @@ def _scale(random: Random, _problem: Problem, certificate: Certificate) -> dict[
     return {"scale": _another(random, choices, scale)}
 
 
-def _finer(_random: Random, _problem: Problem, certificate: Certificate) -> dict[str, Any]:
-    """Write the same prices on a finer scale: nothing changes."""
+def _finer(_random: Random, _problem: Problem, outcome: Outcome) -> Outcome:
+    """Write the same prices, and what is counted in them, on a finer scale: nothing changes."""
+    certificate, clearing = outcome.certificate, outcome.report.clearing
+    assert clearing is not None
     tables = {n: tuple((*r[:-1], r[-1] * 10) for r in getattr(certificate, n)) for n in TABLES}
-    return {"scale": certificate.scale * 10, **tables}
+    sums = {name: getattr(clearing, name) * 10 for name in SUMS}
+    return replace(
+        outcome,
+        certificate=replace(certificate, scale=certificate.scale * 10, **tables),
+        report=replace(outcome.report, clearing=replace(clearing, **sums)),
+    )
+
+
+def _moved_within_the_gap(random: Random, report: Report) -> dict[str, Any]:
+    """Call a part of the gap by another name: the sum stays."""
+    assert report.clearing is not None
+    one, other = random.sample(SUMS[:-1], 2)
+    amount = random.choice((1, 1000, getattr(report.clearing, one)))
+    moved = {
+        one: getattr(report.clearing, one) - amount,
+        other: getattr(report.clearing, other) + amount,
+    }
+    return {"clearing": replace(report.clearing, **moved)}
+
+
+def _other_rule(random: Random, report: Report) -> dict[str, Any]:
+    """Name a rule that there is not."""
+    assert report.clearing is not None
+    rule: Any = random.choice(("", "largest", "SMALLEST", None, 1))
+    return {"clearing": replace(report.clearing, price_rule=rule)}
 
 
 # --- kinds ---------------------------------------------------------------------------------
@@ -407,6 +436,10 @@ TAMPERINGS: dict[str, Tamper] = {
     "another hash of the outcome": _hash("outcome_sha256"),
     "other counts": _number_of_a_part("counts"),
     "other baselines": _number_of_a_part("baselines"),
+    "other counts or sums of the clearing": _number_of_a_part("clearing", "price_rule"),
+    "a part of the gap under another name": _report(_moved_within_the_gap),
+    "a rule for prices that there is not": _report(_other_rule),
+    "nothing said of the clearing": _report(lambda _, __: {"clearing": None}),
     "seconds that cannot be": _report(_seconds),
     "a solver that is not described": _report(_solver),
     "said to be the best": _claim_less,
@@ -422,6 +455,6 @@ TAMPERINGS: dict[str, Tamper] = {
     ),
     "a table of the certificate emptied": _certificate(_no_table),
     "another scale of the certificate": _certificate(_scale),
-    "the same prices on a finer scale": _certificate(_finer),
+    "the same prices on a finer scale": _finer,
     "something of another kind": _of_another_kind,
 }

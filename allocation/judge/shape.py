@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from allocation.errors import Violation
 from allocation.outcome import (
+    ClearingReport,
+    FloorReport,
     Outcome,
     PriceRule,
     Pricing,
@@ -40,11 +42,11 @@ def check_shape(outcome: Outcome) -> Iterator[Violation]:
     yield from _misfits("The report's baselines", outcome.report.baselines, _BASELINES)
     yield from _misfits("The report's counts", outcome.report.counts, _COUNTS)
     yield from _misfits("The certificate", outcome.certificate, _CERTIFICATE)
-    if outcome.report.floors is not None:
+    if isinstance(outcome.report.floors, FloorReport):
         yield from _misfits("The report's floors", outcome.report.floors, _FLOORS)
         for team in outcome.report.floors.teams:
             yield from _misfits(f"The floor of team {team.team_key!r}", team, _TEAM_FLOOR)
-    if outcome.report.clearing is not None:
+    if isinstance(outcome.report.clearing, ClearingReport):
         yield from _misfits("The report's clearing", outcome.report.clearing, _CLEARING)
 
 
@@ -169,6 +171,8 @@ _REPORT: dict[str, Kind] = {
     "stopped_by": _one_of(StoppedBy),
     "seconds": is_a_table_of_numbers,
     "solver": is_a_table,
+    "floors": _or_empty(_one_of(FloorReport)),
+    "clearing": _or_empty(_one_of(ClearingReport)),
 }
 _BASELINES: dict[str, Kind] = {
     "first_come": is_a_whole_number,
