@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -82,7 +83,7 @@ def _suites(name: str, limit_seconds: float | None) -> Iterator[Suite]:
 def _measure_all(tasks: Sequence[Task], records: Records, minutes: float | None) -> bool:
     """Measure one task after the other; say whether all were begun before the time was over."""
     ends = time.monotonic() + 60 * minutes if minutes else float("inf")
-    _say(f"{len(tasks)} to measure, in at most about {_most_minutes(tasks):.0f} minutes.")
+    _say(f"{len(tasks)} to measure, in at most about {math.ceil(_most_minutes(tasks))} minutes.")
     for number, task in enumerate(tasks, 1):
         if time.monotonic() >= ends:
             print(f"{len(tasks) - number + 1} measurements are left for the next time.")

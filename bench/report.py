@@ -108,6 +108,7 @@ def _lines(chapters: Sequence[Chapter]) -> Iterator[str]:
     yield ""
     yield "## How it is measured"
     yield METHOD
+    yield ""
     yield "## The generated rounds"
     yield ""
     yield (generator.__doc__ or "").strip()
