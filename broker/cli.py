@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("runs:run", "Allocate a round and publish it, exactly once."),
     "allocate": ("folders:allocate", "Allocate a round folder into an output folder."),
     "check": ("folders:check", "Judge an output folder without the solver."),
+    "ledger": ("ledger:ledger", "Export every credit that moved."),
     "demo": ("service:demo", "Build a fictional company, run its round, serve it."),
     "serve": ("service:serve", "Serve the screens."),
 }

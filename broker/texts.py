@@ -13,9 +13,15 @@ LARGEST_NUMBER = 10**12
 LARGEST_UNITS = 10**9
 LARGEST_ROUND_VALUE = 2**53
 LONGEST_TEXT = 1000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NOT_WRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def safe_cell(text: str) -> str:
+    """Return a text that a spreadsheet shows and never runs."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def findings_in_key(what: str, key: str) -> Iterator[str]:

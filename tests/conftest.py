@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import URL
 
 from broker.db import Database
 from broker.schema import migrate
+from tests import postgresql
 from tests.markets import a_database
 
 settings.register_profile("ci", derandomize=True, print_blob=True)
@@ -38,3 +40,21 @@ def market(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
     db = a_database(Path(shutil.copy(migrated_file, tmp_path / "broker.db")))
     yield db
     db.dispose()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[URL]:
+    """Return the address of a PostgreSQL with an empty market to copy."""
+    with postgresql.a_server() as url:
+        postgresql.migrate_template(url)
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_market(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Return an empty market on each database that the ledger runs on."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("market")
+        return
+    with postgresql.a_market(request.getfixturevalue("server")) as db:
+        yield db

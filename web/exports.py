@@ -14,9 +14,9 @@ from typing import Any
 from flask import Response
 
 from broker.dashboards.listings import Column, Kind, Row, Table
+from broker.texts import safe_cell
 from web.filters import exact_credits, machine
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 RATIO_DECIMALS = 6
 
 
@@ -28,11 +28,6 @@ def export(table: Table, rows: tuple[Row, ...], name: str, ending: str) -> Respo
     kind = "attachment" if ending == "csv" else "inline"
     response.headers["Content-Disposition"] = f'{kind}; filename="{name}.{ending}"'
     return response
-
-
-def safe_cell(text: str) -> str:
-    """Return a text that a spreadsheet shows and never runs."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _as_csv(table: Table, rows: tuple[Row, ...]) -> str:

@@ -15,9 +15,9 @@ from allocation.outcome import FloorReport, Proof, Reason, StoppedBy, TeamFloor,
 from allocation.problem import TeamKey
 from broker.errors import BrokerError, NotFound, Refused, WrongSchema
 from broker.states import RoundState
+from broker.texts import safe_cell
 from web import filters, wording
 from web.errors import HEADLINES, status_of
-from web.exports import safe_cell
 from web.steps import ORDER
 
 ROOT = Path(__file__).parents[2]
