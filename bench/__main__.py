@@ -19,7 +19,7 @@ from bench.records import HOME, Record, Records, code_of
 from bench.report import Chapter, read_chapter, targets_of, write_report
 from bench.suites import Suite, all_suites, tasks_of
 from bench.tables import percent, seconds, text, whole
-from bench.tasks import ABLATIONS, RULES, SIDES, TAMPERINGS, Task
+from bench.tasks import ABLATIONS, RELAXATIONS, RULES, SIDES, TAMPERINGS, Task
 
 STORE = HOME / "var" / "bench" / "measurements.jsonl"
 DOCUMENT = HOME / "docs" / "BENCHMARKS.md"
@@ -83,7 +83,8 @@ def _suites(name: str, limit_seconds: float | None) -> Iterator[Suite]:
 def _measure_all(tasks: Sequence[Task], records: Records, minutes: float | None) -> bool:
     """Measure one task after the other; say whether all were begun before the time was over."""
     ends = time.monotonic() + 60 * minutes if minutes else float("inf")
-    _say(f"{len(tasks)} to measure, in at most about {math.ceil(_most_minutes(tasks))} minutes.")
+    if tasks:
+        _say(f"{len(tasks)} to measure, in about {math.ceil(_usual_minutes(tasks))} minutes.")
     for number, task in enumerate(tasks, 1):
         if time.monotonic() >= ends:
             print(f"{len(tasks) - number + 1} measurements are left for the next time.")
@@ -95,9 +96,9 @@ def _measure_all(tasks: Sequence[Task], records: Records, minutes: float | None)
     return True
 
 
-def _most_minutes(tasks: Sequence[Task]) -> float:
-    """Say how long it takes if every solver uses its limit; the simple rules take no time."""
-    return sum(task.limit_seconds for task in tasks if task.side not in RULES) / 60
+def _usual_minutes(tasks: Sequence[Task]) -> float:
+    """Say how long it takes if all that search use their limit; rules and LPs take little."""
+    return sum(t.limit_seconds for t in tasks if t.side not in (*RULES, *RELAXATIONS)) / 60
 
 
 def _measured(task: Task) -> Record:
