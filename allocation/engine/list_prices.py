@@ -23,44 +23,48 @@ from allocation.outcome import PriceRule
 
 @dataclass(frozen=True)
 class Priced:
-    """The prices that are published, what they prove once rounded, and the rule that named them."""
+    """What the published prices prove once rounded, and the rule that named them.
 
-    duals: Duals
+    `guides` are the prices that the search follows, and `guide` is what they prove: those of the
+    simplex, which lead to slightly better outcomes than the smallest ones.
+    """
+
     bound: Bound
     rule: PriceRule
+    guides: Duals
+    guide: Bound
     stopped_by_clock: bool = False
 
 
 def settle_prices(model: Model, relaxed: Relaxation | None, deadline: Deadline) -> Priced:
-    """Return the prices that are published, and their certificate.
+    """Settle which prices are published.
 
-    Where the smallest prices cannot be told, those of one named algorithm are taken; without an
+    Where the smallest ones cannot be told, those of one named algorithm are taken; without an
     optimum of the relaxation, prices that are searched for in a fixed number of steps.
     """
     columns = model.columns
     if relaxed is None:
         duals = search_prices(model)
         bound = certify(columns, duals, None)
-        return Priced(duals, bound, PriceRule.SEARCH, stopped_by_clock=True)
+        return Priced(bound, PriceRule.SEARCH, duals, bound, stopped_by_clock=True)
     smallest = _smallest(model, relaxed, deadline)
     if smallest is None and relaxed.algorithm != NAMED:
         relaxed = solve_relaxation(model, deadline) or relaxed
         smallest = _smallest(model, relaxed, deadline)
+    guide = certify(columns, relaxed.duals, relaxed.value)
     if smallest is not None:
-        return smallest
-    bound = certify(columns, relaxed.duals, relaxed.value)
+        return Priced(smallest, PriceRule.SMALLEST, relaxed.duals, guide)
     is_late = not deadline.seconds_left()
-    return Priced(relaxed.duals, bound, PriceRule.SIMPLEX, stopped_by_clock=is_late)
+    return Priced(guide, PriceRule.SIMPLEX, relaxed.duals, guide, stopped_by_clock=is_late)
 
 
-def _smallest(model: Model, relaxed: Relaxation, deadline: Deadline) -> Priced | None:
+def _smallest(model: Model, relaxed: Relaxation, deadline: Deadline) -> Bound | None:
     columns = model.columns
     if not columns.count:
-        bound = certify(columns, relaxed.duals, relaxed.value)
-        return Priced(relaxed.duals, bound, PriceRule.SMALLEST)
+        return certify(columns, relaxed.duals, relaxed.value)
     face = PriceFace(columns, relaxed.fraction)
     prices = find_smallest(face, relaxed.value, lambda: not deadline.seconds_left())
     if prices is None:
         return None
     duals = Duals(*np.split(prices, [face.cells, 2 * face.cells]))
-    return Priced(duals, certify(columns, duals, face.worth(prices)), PriceRule.SMALLEST)
+    return certify(columns, duals, face.worth(prices))
