@@ -27,7 +27,7 @@ KEPT_PERCENT = 75
 """How much of what a team has left at the change of periods it carries over, before the cap."""
 
 Credits = Mapping[str, int]
-"""Whole credits by team."""
+"""Whole credits by the key of a team."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,18 @@ class EndowmentByHand:
     amount_credits: int
     reason: str
     proposed_by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class _Bidders:
+    """The teams of a round: their ids by key, and the credits that the round announces."""
+
+    ids: Mapping[str, str]
+    announced: Credits
+
+    def by_key(self, amounts: Mapping[str, int]) -> Credits:
+        """Return amounts that are known by id by the keys of these teams."""
+        return {key: amounts.get(team_id, 0) for key, team_id in self.ids.items()}
 
 
 # --- the formula -----------------------------------------------------------------------------
@@ -55,7 +67,7 @@ def endowments(announced: Credits, held: Credits) -> Credits:
     """Share what the supply has more than teams hold, in proportion to what is announced.
 
     Whole credits: each team gets its share rounded down, and the credits that remain go one each to
-    the largest remainders, ties by the name of the team.
+    the largest remainders, ties by the key of the team.
     """
     supply = sum(announced.values())
     pot = max(0, supply - sum(held.get(team, 0) for team in announced))
@@ -73,13 +85,14 @@ def endowments(announced: Credits, held: Credits) -> Credits:
 def endow_round(session: Session, row: RoundRow, change: Change) -> None:
     """Give a round's teams their credits as it opens. An imported round names its own."""
     is_later = begin_period(session, row.key, row.starts_on, change)
+    bidders = _bidders(session, row)
     if row.imported_sha256 is not None:
-        top_up(session, row, _announced(session, row), "open", change)
+        named = {bidders.ids[team]: amount for team, amount in bidders.announced.items()}
+        top_up(session, row, named, "open", change)
         return
-    announced = _announced(session, row)
     if is_later:
-        _let_expire(session, row, announced, change)
-    _endow(session, row, announced, change)
+        _let_expire(session, row, bidders, change)
+    _endow(session, row, bidders, change)
 
 
 def ensure_endowed(session: Session, row: RoundRow, change: Change) -> None:
@@ -104,7 +117,7 @@ def top_up(session: Session, row: RoundRow, wanted: Credits, moment: str, change
 def fix_credits(session: Session, row: RoundRow) -> None:
     """Say in a round what each of its teams can spend in it: what is available at the close."""
     available = balances(session, AccountKind.AVAILABLE)
-    for team_id in _announced(session, row):
+    for team_id in _bidders(session, row).ids.values():
         session.execute(
             update(RoundTeamRow)
             .where(col(RoundTeamRow.round_id) == row.id, col(RoundTeamRow.team_id) == team_id)
@@ -135,46 +148,52 @@ def endow_by_hand(session: Session, wish: EndowmentByHand, change: Change) -> in
     return post_journal(session, journal, change, proposed_by=wish.proposed_by)
 
 
-def _let_expire(session: Session, row: RoundRow, announced: Credits, change: Change) -> None:
-    left = balances(session, AccountKind.AVAILABLE)
-    kept = carried_over(left, announced)
-    expired = {team: left.get(team, 0) - amount for team, amount in kept.items()}
+def _let_expire(session: Session, row: RoundRow, bidders: _Bidders, change: Change) -> None:
+    left = bidders.by_key(balances(session, AccountKind.AVAILABLE))
+    kept = carried_over(left, bidders.announced)
     transfers = tuple(
-        Transfer(account_id(AccountKind.AVAILABLE, team), ISSUE, amount)
-        for team, amount in sorted(expired.items())
-        if amount
+        Transfer(account_id(AccountKind.AVAILABLE, bidders.ids[team]), ISSUE, left[team] - amount)
+        for team, amount in sorted(kept.items())
+        if left[team] > amount
     )
     journal = Journal(JournalKind.CARRY_OVER, f"carry-over/{row.key}", transfers, round_id=row.id)
-    post_journal(session, journal, change, kept_percent=KEPT_PERCENT, announced=dict(announced))
+    announced = dict(bidders.announced)
+    post_journal(session, journal, change, kept_percent=KEPT_PERCENT, announced=announced)
 
 
-def _endow(session: Session, row: RoundRow, announced: Credits, change: Change) -> None:
-    available = balances(session, AccountKind.AVAILABLE)
-    held = balances(session, AccountKind.HELD)
-    both = {team: available.get(team, 0) + held.get(team, 0) for team in announced}
+def _endow(session: Session, row: RoundRow, bidders: _Bidders, change: Change) -> None:
+    available = bidders.by_key(balances(session, AccountKind.AVAILABLE))
+    held = bidders.by_key(balances(session, AccountKind.HELD))
+    both = {team: available[team] + held[team] for team in bidders.announced}
+    shares = endowments(bidders.announced, both)
     journal = Journal(
         JournalKind.ENDOWMENT,
         f"endowment/{row.key}",
-        _issued(endowments(announced, both)),
+        _issued({bidders.ids[team]: amount for team, amount in sorted(shares.items())}),
         round_id=row.id,
     )
-    supply = sum(announced.values())
-    post_journal(session, journal, change, supply_credits=supply, announced=dict(announced))
+    post_journal(session, journal, change, announced=dict(bidders.announced))
 
 
-def _issued(amounts: Credits) -> tuple[Transfer, ...]:
+def _issued(amounts: Mapping[str, int]) -> tuple[Transfer, ...]:
+    """Return the transfers that give teams credits, by team id."""
     return tuple(
-        Transfer(ISSUE, account_id(AccountKind.AVAILABLE, team), amount)
-        for team, amount in sorted(amounts.items())
+        Transfer(ISSUE, account_id(AccountKind.AVAILABLE, team_id), amount)
+        for team_id, amount in amounts.items()
         if amount > 0
     )
 
 
-def _announced(session: Session, row: RoundRow) -> Credits:
-    teams = select(col(RoundTeamRow.team_id), col(RoundTeamRow.credits)).where(
-        col(RoundTeamRow.round_id) == row.id
+def _bidders(session: Session, row: RoundRow) -> _Bidders:
+    teams = (
+        select(col(TeamRow.key), col(TeamRow.id), col(RoundTeamRow.credits))
+        .join(RoundTeamRow, col(RoundTeamRow.team_id) == col(TeamRow.id))
+        .where(col(RoundTeamRow.round_id) == row.id)
+        .order_by(col(TeamRow.key))
     )
-    return dict(session.execute(teams).all())
+    rows = session.execute(teams).all()
+    ids = {key: team_id for key, team_id, _ in rows}
+    return _Bidders(ids, {key: credits_ for key, _, credits_ in rows})
 
 
 def _team_id(session: Session, key: str) -> str:
