@@ -35,6 +35,8 @@ MOST_BYTES = 2**20
 """What is written or read at once."""
 STARTED_WITH = ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 """What the child may know of its surroundings; nothing of the database is among it."""
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""Linear algebra is small here: threads of its own would only wait for the solvers'."""
 ENGINE = (sys.executable, "-m", "allocation")
 """The command that starts the engine; it speaks the protocol of allocation/__main__.py."""
 
@@ -162,13 +164,13 @@ def _ended_early(code: int) -> str:
 
 def _start(engine: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start the engine as the head of a group of its own, so that it ends with all it started."""
-    environment = {name: os.environ[name] for name in STARTED_WITH if name in os.environ}
+    known = {name: os.environ[name] for name in STARTED_WITH if name in os.environ}
     return subprocess.Popen(  # noqa: S603  # the command is ours
         engine,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env=known | ONE_THREAD,
         start_new_session=True,
     )
 

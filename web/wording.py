@@ -10,9 +10,19 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from allocation.outcome import FloorReport, Proof, Reason, Report, Status, StoppedBy, TieBreak
+from allocation.outcome import (
+    FloorReport,
+    PriceRule,
+    Pricing,
+    Proof,
+    Reason,
+    Report,
+    Status,
+    StoppedBy,
+    TieBreak,
+)
 from broker.states import RoundState
-from web.filters import percent
+from web.filters import percent, whole
 
 STATES: Mapping[str, str] = {
     RoundState.SCHEDULED: "Announced. Bidding has not opened yet.",
@@ -113,6 +123,13 @@ STOPS: Mapping[str, str] = {
 }
 
 
+PRICE_RULES: Mapping[str, str] = {
+    PriceRule.SMALLEST: "Of all prices that fit best, these are the smallest.",
+    PriceRule.SIMPLEX: "These fit best; which of those that do, a named algorithm decided.",
+    PriceRule.SEARCH: "These were searched for in a fixed number of steps and fit closely.",
+}
+
+
 def verdict(report: Report) -> str:
     """Say in a few words how good a result is known to be."""
     if report.status is Status.OPTIMAL:
@@ -132,10 +149,28 @@ def fairness(floors: FloorReport) -> str:
     )
 
 
+def clearing(report: Report) -> str:
+    """Say whom the list prices do not fit, and how they were named; nothing if nobody counted."""
+    found = report.clearing
+    if found is None:
+        return ""
+    winners = f"{whole(found.winners_capped)} of {whole(report.counts.awarded)} winners"
+    declined = f"{whole(found.losers_above_list_cost)} of {whole(report.counts.declined)} bids"
+    capped = "paid their offer, because their list cost was above it"
+    if report.pricing is Pricing.PAY_AS_BID:
+        capped = "have a list cost above their offer"
+    return (
+        f"{winners} {capped}. {declined} that did not win offered more than their list cost and "
+        "had the credits: bundles and whole lots have no exact price. "
+        f"{PRICE_RULES[found.price_rule]}"
+    )
+
+
 def register(app: Flask) -> None:
     """Make the words known to the templates."""
     app.add_template_filter(verdict, "verdict")
     app.add_template_filter(fairness, "fairness")
+    app.add_template_filter(clearing, "clearing")
     app.jinja_env.globals.update(
         STATE_WORDS=STATES,
         REASON_WORDS=REASONS,

@@ -172,6 +172,23 @@ def test_a_round_without_floors_does_not_speak_of_them(past: FlaskClient) -> Non
     assert "fairness" not in page
 
 
+def test_the_list_prices_say_whom_they_do_not_fit(market: Database) -> None:
+    problem = a_problem(*(a_bid(f"b{n}", an_alternative(an_item(units=10))) for n in range(3)))
+
+    def solve(problem: Problem, options: Options, _report: ReportProgress) -> Outcome:
+        return baseline_outcome(problem, options, time.monotonic, "There is no engine.")
+
+    run_it(market, bring(market, described(problem)), solve=solve)
+    with screens(market) as app:
+        page = app.test_client().get("/rounds/sprint-1/prices").text
+    assert "that did not win offered more than their list cost" in page
+
+
+def test_prices_that_nobody_has_looked_at_say_nothing_of_it(past: FlaskClient) -> None:
+    page = past.get("/rounds/past-2/prices").text
+    assert "offered more than their list cost" not in page
+
+
 def test_why_a_run_failed_waits_for_the_publication(market: Database) -> None:
     def fail(_problem: Problem, _options: Options, _report: ReportProgress) -> Outcome:
         raise NoOutcome(f"{SEALED} bid broke it.")

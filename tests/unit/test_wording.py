@@ -5,17 +5,29 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allocation.outcome import FloorReport, Proof, Reason, StoppedBy, TeamFloor, TieBreak
+from allocation.outcome import (
+    ClearingReport,
+    FloorReport,
+    PriceRule,
+    Pricing,
+    Proof,
+    Reason,
+    StoppedBy,
+    TeamFloor,
+    TieBreak,
+)
 from allocation.problem import TeamKey
 from broker.errors import BrokerError, NotFound, Refused, WrongSchema
 from broker.states import RoundState
 from broker.texts import safe_cell
+from tests.defects import proven
 from web import filters, wording
 from web.errors import HEADLINES, status_of
 from web.steps import ORDER
@@ -31,6 +43,7 @@ NOON = dt.datetime(2026, 12, 4, 12, tzinfo=dt.UTC)
         (Proof, wording.PROOFS),
         (TieBreak, wording.TIE_BREAKS),
         (StoppedBy, wording.STOPS),
+        (PriceRule, wording.PRICE_RULES),
     ],
 )
 def test_every_code_has_its_words(codes: type, words: dict[str, object]) -> None:
@@ -66,6 +79,22 @@ def test_a_sentence_says_how_the_floors_were_met(
     sentence = wording.fairness(floors)
     assert sentence.endswith(ending)
     assert ("1 of 2 teams" in sentence) == (f"30{filters.WIDE}%" in sentence) == bool(shortfall)
+
+
+@pytest.mark.parametrize(
+    ("pricing", "beginning"),
+    [
+        (Pricing.CLEARING, "1 of 3 winners paid their offer"),
+        (Pricing.PAY_AS_BID, "1 of 3 winners have a list cost above their offer"),
+    ],
+)
+def test_a_sentence_says_whom_the_list_prices_do_not_fit(pricing: Pricing, beginning: str) -> None:
+    report = proven().report
+    clearing = ClearingReport(PriceRule.SMALLEST, 1, 2, 0, 0, 0, 0, 0)
+    sentence = wording.clearing(replace(report, pricing=pricing, clearing=clearing))
+    assert sentence.startswith(beginning)
+    assert "2 of 6 bids that did not win offered more than their list cost" in sentence
+    assert wording.clearing(replace(report, clearing=None)) == ""
 
 
 def test_every_state_of_a_round_has_a_step_or_ends_it() -> None:
