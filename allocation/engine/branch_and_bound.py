@@ -47,6 +47,14 @@ def ask_scip(question: Question, effort: Effort, interrupter: SolveInterrupter) 
     return _ask(question, mathopt.SolverType.GSCIP, parameters, interrupter)
 
 
+def ask_scip_plainly(question: Question, effort: Effort) -> Answer:
+    """Ask SCIP about a small round that has a good start: cuts and heuristics do not pay."""
+    parameters = _parameters(effort)
+    parameters.heuristics = mathopt.Emphasis.OFF
+    parameters.cuts = mathopt.Emphasis.OFF
+    return _ask(question, mathopt.SolverType.GSCIP, parameters)
+
+
 def _ask(
     question: Question,
     solver: mathopt.SolverType,
