@@ -22,7 +22,7 @@ VALUE_TOLERANCE = 1e-8
 INDEPENDENT = 1e-9
 """A row of length 1 of which less is left depends on others: that is no corner of the LP."""
 MOST_PRICES = 2_500
-MOST_WORK = 4 * 10**9
+MOST_WORK = 2 * 10**9
 """Prices above 0 and multiplications up to which the rule is followed; the clock has no say."""
 
 
