@@ -3,9 +3,9 @@
 Standard input: one line with a JSON object, `{"round": ROUND_DOCUMENT, "options": {...}}` (see
 wire.py). Where the input ends after it, the caller is gone, and this process ends too. Standard
 output: JSON objects, one a line: `{"progress": ...}` after every stage, `{"outcome": ...}` for a
-first outcome and again for the final one, `{"error": ...}` where the problem cannot be read (exit
-2) or the engine breaks down (exit 1). It reads no file, no environment and no database; the caller
-keeps the time and may end it at any moment.
+first outcome and again for a better or fuller one, `{"error": ...}` where the problem cannot be
+read (exit 2) or the engine breaks down (exit 1). It reads no file, no environment and no database;
+the caller keeps the time and may end it at any moment.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from allocation.problem import Problem
 
 BROKEN_DOWN, UNREADABLE, ABANDONED = 1, 2, 3
 """Exit codes; the last is of an engine whose caller is gone, so that nobody is there to read it."""
+OFFERS_SHARE = 0.85
+"""The part of the time limit after which no more minimum winning offers are looked for."""
 NEW_OBJECTS = 50_000
 """So many between two walks of the garbage collector: what a round is made of stays to the end."""
 
@@ -53,14 +55,19 @@ def main() -> int:
         say("error", f"The problem cannot be read: {error}")
         return UNREADABLE
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
+    from allocation.engine.counterfactual_offers import add_winning_offers  # noqa: PLC0415
     from allocation.engine.portfolio import allocate  # noqa: PLC0415  # OR-Tools is slow to import
 
+    until = began + OFFERS_SHARE * options.time_limit_seconds
     try:
         outcome = allocate(problem, options, time.monotonic, say_progress, say_outcome, began=began)
+        say_outcome(outcome)
+        offered = add_winning_offers(problem, outcome, time.monotonic, until)
     except Exception as error:  # noqa: BLE001  # solvers raise what comes; the caller must know
         say("error", f"The engine broke down: {type(error).__name__}: {error}")
         return BROKEN_DOWN
-    say_outcome(outcome)
+    if offered != outcome:
+        say_outcome(offered)
     return 0
 
 
