@@ -18,6 +18,8 @@ from allocation.engine.shortest import Floats
 
 AWARDED = 1e-9
 """A smaller part of a placement, or of a row's capacity, is noise."""
+TINY = 1e-9
+"""A row that is shorter, where prices count by capacity, has no terms."""
 BROKEN = 1e-11
 """What a bid gains too much counts from this part of its value on."""
 
@@ -145,7 +147,7 @@ class PriceFace:
         square = np.add.reduceat(per_unit * columns.use_units**2.0, columns.use_from[:-1])
         square = square + credit[columns.team] * columns.offer**2.0
         own = np.sqrt(square) * columns.max_lots
-        return np.asarray(own + np.where(self.pivot >= 0, own[self.pivot], 0.0) + 1e-300)
+        return np.asarray(own + np.where(self.pivot >= 0, own[self.pivot], 0.0) + TINY)
 
     @cached_property
     def _slack(self) -> Floats:

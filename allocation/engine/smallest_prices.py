@@ -14,7 +14,7 @@ import numpy as np
 
 from allocation.columns import Whole
 from allocation.engine.fixed_point import Row, refine
-from allocation.engine.price_face import PriceFace
+from allocation.engine.price_face import TINY, PriceFace
 from allocation.engine.shortest import Floats, Shortest
 
 VALUE_TOLERANCE = 1e-8
@@ -79,7 +79,7 @@ def _lay_out(face: PriceFace, rows: list[Row]) -> _Rows:
     for line, row in zip(lines, rows, strict=True):
         line[np.searchsorted(face.priced, list(row.terms))] = list(row.terms.values())
     lines /= face.root
-    length = np.maximum(np.sqrt((lines**2).sum(axis=1)), 1e-300)
+    length = np.maximum(np.sqrt((lines**2).sum(axis=1)), TINY)
     least = np.array([row.least for row in rows], float) / length
     return _Rows(rows, lines / length[:, None], least, length)
 
