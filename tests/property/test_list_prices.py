@@ -15,11 +15,13 @@ from ortools.math_opt.python import mathopt
 from allocation.certificate import Duals
 from allocation.columns import Columns, build_columns
 from allocation.engine.list_prices import Priced, settle_prices
+from allocation.engine.portfolio import allocate
 from allocation.engine.price_face import PriceFace
 from allocation.engine.relaxation import NAMED, Algorithm, Relaxation, solve_relaxation
 from allocation.engine.search import Deadline
 from allocation.engine.smallest_prices import find_smallest
 from allocation.model import Model, build
+from allocation.options import Options
 from allocation.outcome import PriceRule
 from allocation.prices import price_list
 from allocation.problem import Problem, Tier
@@ -194,3 +196,15 @@ def test_without_an_optimum_prices_are_searched_for() -> None:
     found = settle_prices(model, None, soon())
     assert found.rule is PriceRule.SEARCH
     assert found.stopped_by_clock
+
+
+def test_neither_seed_nor_workers_nor_time_change_a_list_price() -> None:
+    """An unproven round: its awards may differ, its prices may not."""
+    problem = generate(Shape("granular", 120, 6, 10, 5), 3)
+    runs = (Options(1.0, 0, 1), Options(2.0, 7, 2), Options(1.5, 99, 1))
+    outcomes = [
+        allocate(problem, options, time.monotonic, lambda _: None, lambda _: None)
+        for options in runs
+    ]
+    assert len({outcome.prices for outcome in outcomes}) == 1
+    assert len({outcome.certificate for outcome in outcomes}) == 1
