@@ -1,6 +1,7 @@
 """Bids: what a team may ask for in an open round, and how it is stored.
 
-A bid is checked whole against its round before anything is written; all findings come at once.
+A bid is checked whole against its round before anything is written; all findings come at once. What
+an offer counts for is never handed in: the policy says it, as an estimate until the close fixes it.
 Until the close nothing about a bid enters the main audit log, because its mere presence there
 would tell other teams something; the close enters the hash of all of them.
 """
@@ -8,17 +9,23 @@ would tell other teams something; the close enters the hash of all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import case, func, insert, select
 from sqlmodel import Session, col
 
 from allocation.problem import Alternative, Bid, BidKey, Item, TeamKey
 from broker.audit import Change
 from broker.directory import Directory, directory_of
 from broker.errors import InvalidBid, Refused
+from broker.policy.documents import MOST_PERCENT, Policy
+from broker.policy.freezing import pledge_columns
+from broker.policy.pledges import NO_PLEDGE, Pledge, findings_in_pledge
+from broker.policy.scores import factors_of, multiplier_of, value_score_per_lot
+from broker.policy.tables import BidPledgeRow
+from broker.policy.versions import policy_in_force
 from broker.rounds import find_round
 from broker.states import RoundState
 from broker.tables import AlternativeRow, BidRow, ItemRow, RoundRow
@@ -34,13 +41,17 @@ from broker.texts import (
 
 @dataclass(frozen=True, slots=True)
 class PlaceBid:
-    """A team's wish to bid in a round, as it was entered: nothing in it is checked yet."""
+    """A team's wish to bid in a round, as it was entered: nothing in it is checked yet.
+
+    The value scores of its alternatives are not looked at.
+    """
 
     round_key: str
     bid_key: str
     team_key: str
     title: str
     alternatives: tuple[Alternative, ...]
+    pledge: Pledge = NO_PLEDGE
 
 
 def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
@@ -50,14 +61,29 @@ def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
     """
     row = _find_open_round(session, wish.round_key, change)
     directory = directory_of(session, row)
+    in_force = policy_in_force(session, change.at)
+    policy = in_force.policy if in_force else None
     findings = [
         *findings_in_bid(wish, row, directory),
+        *findings_in_pledge(wish.pledge, policy, row.starts_on),
         *_findings_among_bids(session, wish, row),
     ]
     if findings:
         raise InvalidBid(wish.bid_key[:64], findings)
-    bid = Bid(BidKey(wish.bid_key), TeamKey(wish.team_key), wish.alternatives, change.at)
-    return store_bids(session, directory, [bid], {bid.key: wish.title})[bid.key]
+    ways = scored(wish, policy)
+    bid = Bid(BidKey(wish.bid_key), TeamKey(wish.team_key), ways, change.at)
+    bid_id = store_bids(session, directory, [bid], {bid.key: wish.title})[bid.key]
+    session.execute(insert(BidPledgeRow), [pledge_columns(bid_id, wish.pledge)])
+    return bid_id
+
+
+def scored(wish: PlaceBid, policy: Policy | None) -> tuple[Alternative, ...]:
+    """Return a wish's alternatives with the value scores that a policy makes of their offers."""
+    percent = multiplier_of(policy, factors_of(policy, wish.team_key, wish.pledge))
+    return tuple(
+        replace(one, value_score_per_lot=value_score_per_lot(one.offer_credits_per_lot, percent))
+        for one in wish.alternatives
+    )
 
 
 def findings_in_bid(wish: PlaceBid, row: RoundRow, directory: Directory) -> Iterator[str]:
@@ -135,14 +161,16 @@ def _findings_among_bids(session: Session, wish: PlaceBid, row: RoundRow) -> Ite
     same = select(BidRow).where(col(BidRow.round_id) == row.id, col(BidRow.key) == wish.bid_key)
     if session.scalars(same).first():
         yield f"bid: {wish.bid_key} is taken; give the bid another key."
-    largest = max((a.value_score_per_lot * a.max_lots for a in wish.alternatives), default=0)
+    largest = max((_most_points(one) for one in wish.alternatives), default=0)
     if _value_of_others(session, row) + largest > LARGEST_ROUND_VALUE:
         yield "alternatives: the round's bids together exceed the largest value that is exact."
 
 
 def _value_of_others(session: Session, row: RoundRow) -> int:
-    """Return the sum of the largest value of every bid that is placed."""
-    value = col(AlternativeRow.value_score_per_lot) * col(AlternativeRow.max_lots)
+    """Return the sum of the largest value that every bid in the round can come to."""
+    score = col(AlternativeRow.value_score_per_lot)
+    most = col(AlternativeRow.offer_credits_per_lot) * MOST_PERCENT // 100
+    value = case((score > most, score), else_=most) * col(AlternativeRow.max_lots)
     per_bid = (
         select(func.max(value).label("largest"))
         .join(BidRow, col(BidRow.id) == col(AlternativeRow.bid_id))
@@ -159,13 +187,20 @@ def _findings_in_lots(where: str, alternative: Alternative) -> Iterator[str]:
     yield from findings_in_number(f"{where}, min lots", alternative.min_lots, 1)
     if lots < alternative.min_lots:
         yield f"{where}, max lots: {lots} is below min lots {alternative.min_lots}."
-    for what, number in (
-        ("offer", alternative.offer_credits_per_lot),
-        ("value score", alternative.value_score_per_lot),
-    ):
-        yield from findings_in_number(f"{where}, {what}", number, 1)
-        if number * lots > LARGEST_NUMBER:
-            yield f"{where}, {what}: {number} × {lots} lots is more than {LARGEST_NUMBER}."
+    offer = alternative.offer_credits_per_lot
+    yield from findings_in_number(f"{where}, offer", offer, 1)
+    if offer * lots > LARGEST_NUMBER:
+        yield f"{where}, offer: {offer} × {lots} lots is more than {LARGEST_NUMBER}."
+    elif _most_points(alternative) > LARGEST_NUMBER:
+        yield (
+            f"{where}, offer: {offer} × {lots} lots could count for more than {LARGEST_NUMBER} "
+            "points under a policy; offer at most half."
+        )
+
+
+def _most_points(alternative: Alternative) -> int:
+    """Return what an alternative counts for at most, whatever policy the close fixes."""
+    return alternative.offer_credits_per_lot * MOST_PERCENT // 100 * alternative.max_lots
 
 
 def _findings_in_window(where: str, alternative: Alternative, row: RoundRow) -> Iterator[str]:

@@ -20,6 +20,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("storage:import_", "Bring a round folder into the market."),
     "round": ("rounds:round_", "List, show, open and close rounds."),
     "run": ("runs:run", "Allocate a round and publish it, exactly once."),
+    "policy": ("policy:policy", "Show, check and adopt the policy."),
+    "explain": ("explanations:explain", "Compute what would have won for the declined bids."),
     "allocate": ("folders:allocate", "Allocate a round folder into an output folder."),
     "check": ("folders:check", "Judge an output folder without the solver."),
     "ledger": ("ledger:ledger", "Export every credit that moved."),

@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from broker.errors import BrokerError, Busy, StorageFailed, UnusableDatabase, WrongSchema
 
-SCHEMA = "0003"
+SCHEMA = "0005"
 """The revision of the schema that this version of the program reads and writes."""
 
 PRAGMAS = (
@@ -43,7 +43,9 @@ HINTS: Mapping[int, str] = {
 """What to do about a database that could not do its work, by the kind of the error."""
 OVERTAKEN_STATES = frozenset({"40001", "40P01"})
 """What PostgreSQL calls a transaction that could not be put in an order, or a deadlock."""
-NUMBERED = frozenset({"uq_journal_idempotency_key", "pk_account", "pk_audit_event"})
+NUMBERED = frozenset(
+    {"uq_journal_idempotency_key", "pk_account", "pk_audit_event", "pk_policy_version"}
+)
 """Keys that two transactions may ask for at once; the second then finds what the first wrote."""
 ATTEMPTS = 3
 T = TypeVar("T")

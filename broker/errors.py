@@ -102,3 +102,10 @@ class InvalidRound(InvalidInput):
 
     code = "invalid-round"
     what = "round"
+
+
+class InvalidPolicy(InvalidInput):
+    """A policy says what no policy may say."""
+
+    code = "invalid-policy"
+    what = "policy"

@@ -14,6 +14,8 @@ from sqlmodel import Session
 
 from allocation.outcome import Award, Decline, ListPrice, Outcome
 from broker.directory import bid_ids_of, pool_ids_of
+from broker.policy.frozen import barred_bids
+from broker.policy.rules import BarredBid
 from broker.tables import AwardRow, DeclineRow, ListPriceRow, RoundRow, RunRow
 
 Ids = Mapping[str, str]
@@ -21,12 +23,13 @@ Ids = Mapping[str, str]
 
 
 def store_outcome(session: Session, row: RoundRow, run: RunRow, outcome: Outcome) -> None:
-    """Write the decision on every bid of a round, and its prices."""
+    """Write the decision on every bid of a round, those that the policy barred included; prices."""
     bid_ids = bid_ids_of(session, row)
     pool_ids = pool_ids_of(session, row)
     for table, rows in (
         (AwardRow, _awards(run, outcome.awards, bid_ids)),
         (DeclineRow, _declines(run, outcome.declines, bid_ids, pool_ids)),
+        (DeclineRow, _barred(run, barred_bids(session, row), pool_ids)),
         (ListPriceRow, _prices(run, outcome.prices, pool_ids)),
     ):
         values = list(rows)
@@ -59,6 +62,21 @@ def _declines(
             "pool_id": pool_ids[decline.pool_key] if decline.pool_key else None,
             "day": decline.day,
             "minimum_winning_offer_credits": decline.minimum_winning_offer_credits,
+            "detail": decline.detail,
+        }
+
+
+def _barred(
+    run: RunRow, declines: Mapping[str, BarredBid], pool_ids: Ids
+) -> Iterator[dict[str, Any]]:
+    """Decline what no run was asked about: bids that a rule kept out at the close."""
+    for bid_id, decline in declines.items():
+        yield {
+            "run_id": run.id,
+            "bid_id": bid_id,
+            "reason": decline.reason,
+            "alternative": decline.alternative,
+            "pool_id": pool_ids[decline.pool_key] if decline.pool_key else None,
             "detail": decline.detail,
         }
 

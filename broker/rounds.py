@@ -21,6 +21,7 @@ from broker.directory import keep_pools, keep_teams
 from broker.errors import InvalidRound, NotFound, Refused
 from broker.ledger.endowments import endow_round
 from broker.ledger.holds import hold_round, prepare_close
+from broker.policy.freezing import freeze_policy
 from broker.snapshots import take_snapshot
 from broker.states import RoundState, move_round
 from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RoundTeamRow
@@ -90,7 +91,7 @@ def open_round(session: Session, key: str, change: Change) -> bool:
 
 
 def close_round(session: Session, key: str, change: Change) -> bool:
-    """End the bidding, freeze the bids and hold what they could cost; False if that was done.
+    """End the bidding, freeze policy and bids, hold what they could cost; False if that was done.
 
     Raises: NotFound, Refused.
     """
@@ -100,8 +101,13 @@ def close_round(session: Session, key: str, change: Change) -> bool:
     if row.state != RoundState.OPEN:
         raise Refused(f"Round {key} is {row.state}; only an open round can close.", round_key=key)
     prepare_close(session, row, change)
+    frozen = freeze_policy(session, row, change)
     snapshot = take_snapshot(session, row, change)
-    facts = {"problem_sha256": snapshot.problem_sha256, "snapshot_sha256": snapshot.document_sha256}
+    facts = {
+        "problem_sha256": snapshot.problem_sha256,
+        "snapshot_sha256": snapshot.document_sha256,
+        **frozen,
+    }
     move_round(session, row, RoundState.CLOSED, change, facts=facts, closed_at=change.at)
     hold_round(session, row, change)
     return True

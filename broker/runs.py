@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from sqlmodel import Session, col
 from allocation.errors import BrokenOutcome
 from allocation.judge import check_outcome
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome
+from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
 from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
 from broker.audit import Actor, Change, record
@@ -29,6 +29,7 @@ from broker.db import Database, transact
 from broker.errors import Busy, Refused
 from broker.leases import Lease, kept, release_lease, take_lease
 from broker.ledger.holds import settle_round
+from broker.policy.versions import policy_of_round
 from broker.publications import store_outcome
 from broker.rounds import close_round, find_round
 from broker.snapshots import frozen_problem
@@ -63,6 +64,8 @@ class _Claim:
     run_id: str
     lease: Lease
     problem: Problem
+    pricing: Pricing | None
+    """What the round's own policy says; None where its policy says nothing."""
 
 
 def run_round(
@@ -91,7 +94,8 @@ def run_round(
         return claim
     with _failing(db, claim, now):
         with kept(db, claim.lease, clock):
-            outcome = solve(claim.problem, options, _storing(db, claim, report_progress))
+            asked = replace(options, pricing=claim.pricing or options.pricing)
+            outcome = solve(claim.problem, asked, _storing(db, claim, report_progress))
         violations = check_outcome(claim.problem, outcome)
         if violations:
             raise BrokenOutcome(round_key, violations)
@@ -124,7 +128,15 @@ def _claim(
     _give_up_earlier_runs(session, row, change)
     problem = frozen_problem(session, row)
     run_id = _start_run(session, row, purpose, problem, change)
-    return _Claim(round_key, run_id, lease, problem)
+    return _Claim(round_key, run_id, lease, problem, _pricing_of(session, row))
+
+
+def _pricing_of(session: Session, row: RoundRow) -> Pricing | None:
+    """Return the pricing of the policy that a round froze; a round from files has none."""
+    in_force = policy_of_round(session, row)
+    if in_force is None or row.imported_sha256 is not None:
+        return None
+    return in_force.policy.pricing_rule
 
 
 def _close_if_due(session: Session, row: RoundRow, change: Change) -> None:

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, exists, select
 from sqlmodel import Session, col
 
 from allocation.problem import (
@@ -36,6 +36,7 @@ from allocation.wire import (
 )
 from broker.audit import Change
 from broker.errors import NotFound
+from broker.policy.tables import BarredAlternativeRow
 from broker.tables import (
     AlternativeRow,
     BidRow,
@@ -76,7 +77,7 @@ def frozen_problem(session: Session, row: RoundRow) -> Problem:
 
 
 def problem_of(session: Session, row: RoundRow) -> Problem:
-    """Return what a round asks as its rows stand now."""
+    """Return what a round asks as its rows stand now, without what a rule of its policy bars."""
     return Problem(
         round_key=RoundKey(row.key),
         starts_on=row.starts_on,
@@ -134,17 +135,27 @@ def _bids(session: Session, row: RoundRow) -> tuple[Bid, ...]:
     return tuple(
         Bid(BidKey(key), TeamKey(team), tuple(alternatives[bid_id]), submitted_at)
         for bid_id, key, team, submitted_at in session.execute(placed)
+        if bid_id in alternatives
     )
 
 
 def _alternatives(session: Session, row: RoundRow) -> dict[str, list[Alternative]]:
     columns = AlternativeRow.__table__.columns  # type: ignore[attr-defined]
-    stored: Select[Any] = select(*columns).join(BidRow).where(col(BidRow.round_id) == row.id)
+    stored: Select[Any] = select(*columns).join(BidRow, col(BidRow.id) == columns.bid_id)
+    stored = stored.where(col(BidRow.round_id) == row.id, ~_is_barred())
     items = _items(session, row)
     found: dict[str, list[Alternative]] = defaultdict(list)
     for line in session.execute(stored):
         found[line.bid_id].append(_alternative(line, items[line.bid_id, line.number]))
     return found
+
+
+def _is_barred() -> ColumnElement[bool]:
+    """Say whether a rule of the policy keeps an alternative out of its round."""
+    return exists().where(
+        col(BarredAlternativeRow.bid_id) == col(AlternativeRow.bid_id),
+        col(BarredAlternativeRow.number) == col(AlternativeRow.number),
+    )
 
 
 def _alternative(line: Row[Any], items: list[Item]) -> Alternative:

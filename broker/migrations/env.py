@@ -2,7 +2,9 @@
 
 from alembic import context
 
-import broker.ledger.tables  # noqa: F401  # its tables are among the described ones
+import broker.counterfactuals.tables
+import broker.ledger.tables
+import broker.policy.tables  # noqa: F401  # their tables are among the described ones
 from broker.tables import Table
 
 context.configure(

@@ -1,0 +1,224 @@
+"""The close of a round fixes what every bid counts for: policy, factors, multipliers and bars.
+
+It happens in the transaction of the close, before the snapshot is taken, which then holds only what
+no rule bars. A bid that came from a folder of files keeps the value score of its folder and meets
+no rule. frozen.py reads all of it back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlmodel import Session, col
+
+from allocation.wire import Document, sha256_of
+from broker.audit import Change
+from broker.directory import pool_ids_of
+from broker.policy.documents import Policy, policy_sha256
+from broker.policy.pledges import Pledge
+from broker.policy.rules import Asked, AskedPool, Bar, bars_of
+from broker.policy.scores import Factor, factors_of, multiplier_of, value_score_per_lot
+from broker.policy.tables import (
+    BarredAlternativeRow,
+    BidFactorRow,
+    BidPledgeRow,
+    BidScoreRow,
+    RoundPolicyRow,
+)
+from broker.policy.versions import InForce, policy_in_force
+from broker.tables import AlternativeRow, BidRow, ItemRow, PoolRow, RoundRow, TeamRow
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBid:
+    """A bid that a team placed here, as far as the policy looks at it.
+
+    Shape: offers and pools by number of alternative.
+    """
+
+    id: str
+    key: str
+    team_key: str
+    pledge: Pledge
+    offers: Mapping[int, int]
+    pools: dict[int, tuple[AskedPool, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class WeighedBid:
+    """A placed bid with what a policy makes of it."""
+
+    bid: PlacedBid
+    factors: tuple[Factor, ...]
+    multiplier_percent: int
+    bars: tuple[Bar, ...]
+
+
+def freeze_policy(session: Session, row: RoundRow, change: Change) -> Document:
+    """Fix the policy in force for a round with all that follows from it; return its hashes."""
+    in_force = policy_in_force(session, change.at)
+    policy = in_force.policy if in_force else None
+    weighed = [weigh(policy, bid) for bid in placed_bids(session, col(BidRow.round_id) == row.id)]
+    _store(session, row, weighed)
+    if in_force and row.imported_sha256 is None:
+        row.floor_ratio = Fraction(in_force.policy.floor_percent, 100)
+    return _seal(session, row, in_force, weighed, change.at)
+
+
+def weigh(policy: Policy | None, bid: PlacedBid) -> WeighedBid:
+    """Say what a policy makes of a bid."""
+    factors = factors_of(policy, bid.team_key, bid.pledge)
+    asked = Asked(bid.team_key, bid.pledge, bid.pools)
+    return WeighedBid(bid, factors, multiplier_of(policy, factors), tuple(bars_of(policy, asked)))
+
+
+def scores_document(policy: Policy | None, weighed: Iterable[WeighedBid]) -> Document:
+    """Return all that a policy decided about a round's bids, without names and free text."""
+    return {
+        "policy_sha256": policy_sha256(policy) if policy else None,
+        "bids": {
+            one.bid.key: {
+                "multiplier_percent": one.multiplier_percent,
+                "factors": [[factor.kind, int(factor.percent)] for factor in one.factors],
+                "bars": [[bar.alternative, bar.reason, bar.pool_key] for bar in one.bars],
+            }
+            for one in weighed
+        },
+    }
+
+
+def placed_bids(session: Session, which: ColumnElement[bool]) -> list[PlacedBid]:
+    """Return those bids among some that teams placed here, in the order of their keys."""
+    placed = (
+        select(col(BidRow.id), col(BidRow.key), col(TeamRow.key), BidPledgeRow)
+        .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
+        .join(BidPledgeRow, col(BidPledgeRow.bid_id) == col(BidRow.id))
+        .where(which)
+        .order_by(col(BidRow.key))
+    )
+    offers, pools = _offers(session, which), _pools(session, which)
+    return [
+        PlacedBid(id_, key, team_key, pledge_of(stored), offers[id_], pools[id_])
+        for id_, key, team_key, stored in session.execute(placed)
+    ]
+
+
+def pledge_of(row: BidPledgeRow) -> Pledge:
+    """Return a pledge as it was stored."""
+    return Pledge(row.theme_key, row.owner_after_award, row.success_measure, row.ends_on)
+
+
+def pledge_columns(bid_id: str, pledge: Pledge) -> dict[str, Any]:
+    """Return a pledge as it is stored."""
+    return {
+        "bid_id": bid_id,
+        "theme_key": pledge.theme_key,
+        "owner_after_award": pledge.owner_after_award,
+        "success_measure": pledge.success_measure,
+        "ends_on": pledge.ends_on,
+    }
+
+
+def _offers(session: Session, which: ColumnElement[bool]) -> dict[str, dict[int, int]]:
+    columns = (AlternativeRow.bid_id, AlternativeRow.number, AlternativeRow.offer_credits_per_lot)
+    stored = (
+        select(*map(col, columns))
+        .join(BidRow, col(BidRow.id) == col(AlternativeRow.bid_id))
+        .where(which)
+    )
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    for bid_id, number, offer in session.execute(stored):
+        found[bid_id][number] = offer
+    return found
+
+
+def _pools(
+    session: Session, which: ColumnElement[bool]
+) -> dict[str, dict[int, tuple[AskedPool, ...]]]:
+    labels = (col(PoolRow.key), col(PoolRow.name), col(PoolRow.classification))
+    stored = (
+        select(col(ItemRow.bid_id), col(ItemRow.number), *labels)
+        .join(PoolRow, col(PoolRow.id) == col(ItemRow.pool_id))
+        .join(BidRow, col(BidRow.id) == col(ItemRow.bid_id))
+        .where(which)
+        .distinct()
+    )
+    found: dict[str, dict[int, tuple[AskedPool, ...]]] = defaultdict(dict)
+    for bid_id, number, *label in session.execute(stored):
+        found[bid_id][number] = (*found[bid_id].get(number, ()), AskedPool(*label))
+    return found
+
+
+def _store(session: Session, row: RoundRow, weighed: list[WeighedBid]) -> None:
+    pool_ids = pool_ids_of(session, row)
+    for table, rows in (
+        (BidScoreRow, map(_score, weighed)),
+        (BidFactorRow, (line for one in weighed for line in _factors(one))),
+        (BarredAlternativeRow, (line for one in weighed for line in _bars(one, pool_ids))),
+    ):
+        values = list(rows)
+        if values:
+            session.execute(insert(table), values)
+    scores = [line for one in weighed for line in _value_scores(one)]
+    if scores:
+        session.execute(update(AlternativeRow), scores)
+
+
+def _seal(
+    session: Session,
+    row: RoundRow,
+    in_force: InForce | None,
+    weighed: list[WeighedBid],
+    at: dt.datetime,
+) -> Document:
+    version, policy = (in_force.version, in_force.policy) if in_force else (None, None)
+    document = scores_document(policy, weighed)
+    sha256 = sha256_of(document)
+    session.add(
+        RoundPolicyRow(round_id=row.id, policy_version=version, scores_sha256=sha256, frozen_at=at)
+    )
+    session.flush()
+    return {
+        "policy_version": version,
+        "policy_sha256": document["policy_sha256"],
+        "scores_sha256": sha256,
+    }
+
+
+def _score(one: WeighedBid) -> dict[str, Any]:
+    return {"bid_id": one.bid.id, "multiplier_percent": one.multiplier_percent}
+
+
+def _factors(one: WeighedBid) -> Iterator[dict[str, Any]]:
+    for position, factor in enumerate(one.factors, 1):
+        yield {
+            "bid_id": one.bid.id,
+            "position": position,
+            "kind": factor.kind,
+            "percent": int(factor.percent),
+            "reason": factor.reason,
+        }
+
+
+def _bars(one: WeighedBid, pool_ids: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for position, bar in enumerate(one.bars, 1):
+        yield {
+            "bid_id": one.bid.id,
+            "number": bar.alternative,
+            "position": position,
+            "reason": bar.reason,
+            "pool_id": pool_ids[bar.pool_key] if bar.pool_key else None,
+            "detail": bar.detail,
+        }
+
+
+def _value_scores(one: WeighedBid) -> Iterator[dict[str, Any]]:
+    for number, offer in one.bid.offers.items():
+        score = value_score_per_lot(offer, one.multiplier_percent)
+        yield {"bid_id": one.bid.id, "number": number, "value_score_per_lot": score}

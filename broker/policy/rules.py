@@ -1,0 +1,130 @@
+"""Which rules of a policy bar a bid before anything is decided, and how to meet them next time.
+
+Pure. A rule bars alternatives; a bid is declined by the policy when every alternative is barred.
+freezing.py applies the rules at the close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from allocation.outcome import Reason
+from broker.policy.documents import Policy
+from broker.policy.pledges import Pledge
+
+PRECEDENCE = (Reason.INELIGIBLE, Reason.APPROVAL_MISSING, Reason.POLICY)
+"""The codes that a rule may give, and which of them comes first."""
+NAMED_RULES = 3
+"""How many rules the detail of a decline tells; the rest shows with the next bid."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPool:
+    """A pool that an alternative asks for, as far as rules speak of it."""
+
+    key: str
+    name: str
+    classification: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a bid asks for, as far as rules speak of it. Shape: pools by number of alternative."""
+
+    team_key: str
+    pledge: Pledge
+    pools: dict[int, tuple[AskedPool, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A rule that bars one alternative: its code, which rule it is, and how to meet it."""
+
+    alternative: int
+    reason: Reason
+    pool_key: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarredBid:
+    """The decline that follows when every alternative of a bid is barred."""
+
+    reason: Reason
+    alternative: int
+    pool_key: str | None
+    detail: str
+
+
+def bars_of(policy: Policy | None, asked: Asked) -> Iterator[Bar]:
+    """Say which rules bar which alternatives of a bid."""
+    if policy is None:
+        return
+    unmet = tuple(_unmet_facts(policy, asked.pledge))
+    for number, pools in sorted(asked.pools.items()):
+        for detail in unmet:
+            yield Bar(number, Reason.POLICY, None, detail)
+        for pool in sorted(pools, key=lambda pool: pool.key):
+            for reason, detail in _closed_doors(policy, asked.team_key, pool):
+                yield Bar(number, reason, pool.key, detail)
+
+
+def decline_of(bars: Sequence[Bar], alternatives: Iterable[int]) -> BarredBid | None:
+    """Return the decline of a bid whose every alternative is barred; None if one is left.
+
+    A code that holds for every alternative decides, the first in the order of precedence; where
+    there is none, the first alternative does.
+    """
+    numbers = sorted(alternatives)
+    barred = {bar.alternative for bar in bars}
+    if not numbers or not barred.issuperset(numbers):
+        return None
+    codes = {n: {bar.reason for bar in bars if bar.alternative == n} for n in numbers}
+    shared = set.intersection(*codes.values()) or codes[numbers[0]]
+    reason = next(code for code in PRECEDENCE if code in shared)
+    told = [bar for bar in bars if bar.alternative == numbers[0] and bar.reason is reason]
+    details = list(dict.fromkeys(bar.detail for bar in told))[:NAMED_RULES]
+    return BarredBid(reason, numbers[0], told[0].pool_key, " ".join(details))
+
+
+def _unmet_facts(policy: Policy, pledge: Pledge) -> Iterator[str]:
+    rules = policy.readiness
+    for rule, is_there, what, how in (
+        (
+            rules.owner_after_award,
+            pledge.has_owner,
+            "an owner after the award",
+            "name who owns the result",
+        ),
+        (
+            rules.success_measure,
+            pledge.has_measure,
+            "a success measure",
+            "say how success is measured",
+        ),
+        (rules.end, pledge.ends_on is not None, "an end", "name the day on which the work ends"),
+    ):
+        if rule.is_required and not is_there:
+            yield (
+                f"The policy requires {what}, and the bid named none at the close. "
+                f"Next time: {how} before the round closes."
+            )
+
+
+def _closed_doors(policy: Policy, team_key: str, pool: AskedPool) -> Iterator[tuple[Reason, str]]:
+    for door in policy.eligibility:
+        if door.pool_key == pool.key and team_key not in door.eligible_teams:
+            detail = (
+                f"{pool.name} takes bids of some teams only, and {team_key} is not among them. "
+                f"Next time: ask {door.ask} before the round closes."
+            )
+            yield Reason.INELIGIBLE, detail
+    for rule in policy.approvals:
+        if rule.classification == pool.classification and team_key not in rule.approved_teams:
+            detail = (
+                f"{pool.name} is {pool.classification} and takes bids of approved teams only; "
+                f"{team_key} had no approval at the close. "
+                f"Next time: ask {rule.ask} before the round closes."
+            )
+            yield Reason.APPROVAL_MISSING, detail
