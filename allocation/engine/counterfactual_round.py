@@ -29,6 +29,8 @@ MOST_GUESSES = 4
 """How many placements of the bid are tried by hand before a solver is asked."""
 LARGEST_SCALE, LARGEST_AIM = 2**16, 2**36
 """How much a point of value counts at most, and all of them together."""
+MOST_ASKED = 5_000
+"""Placements above which no solver is asked about one bid: then the prices alone bound it."""
 EXACT_SECONDS = 2.0
 """How long CP-SAT may work on one question, on a usual machine."""
 STEP_SECONDS = 2e-5
@@ -164,6 +166,8 @@ class DecidedRound:
     def solved(self, forced: Forced, effort: Effort) -> Forced:
         """Let a solver look for more, of value or else of weight, among all that may be more."""
         open_ = np.flatnonzero(forced.bound.can_reach(forced.columns, forced.value))
+        if len(open_) > MOST_ASKED:
+            return forced
         question = narrowed(forced, open_)
         aim = _Aim(question)
         answer = self.ask(question.about(aim.terms, forced.lots[open_]), effort)
