@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from sqlmodel import Session
 
-from broker.dashboards.histories import history_table
+from broker.dashboards.histories import history_table, price_history_table
 from broker.dashboards.listings import Table, all_rows
 from broker.dashboards.pool import (
     PoolDaysAsked,
@@ -73,7 +73,9 @@ def show(key: str) -> Response:
     )
 
 
-@pools.get("/pools/<key>/<any(history, capacity, holders):table>.<any(csv, json):ending>")
+@pools.get(
+    "/pools/<key>/<any('price-history', history, capacity, holders):table>.<any(csv, json):ending>"
+)
 def data(key: str, table: str, ending: str) -> Response:
     """Hand a table of a pool to a program."""
     with market() as session:
@@ -85,6 +87,8 @@ def _table(session: Session, key: str, table: str) -> Table:
     pool = find_pool(session, key)
     if table == "history":
         return history_table(pool.id)
+    if table == "price-history":
+        return price_history_table(pool.id)
     chosen = choose_round(session, request.args.get("round", ""), now().date())
     if chosen is None:
         raise NotFound(f"No round has offered pool {key} yet.", key=key)

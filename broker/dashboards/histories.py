@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, and_, select
 from sqlmodel import Session
 
+from allocation.problem import Tier
 from broker.dashboards.briefs import RoundBrief
 from broker.dashboards.listings import Column, Kind, Subject, Table
 from broker.dashboards.sources import (
@@ -46,6 +47,14 @@ HISTORY_COLUMNS = (
     Column("spot_unit_days", "Spot supply", Kind.COUNT),
     Column("spot_wanted_unit_days", "Spot demand", Kind.COUNT),
     Column("spot_list_price_credits", "Spot price", Kind.MICROCREDITS, "credits"),
+)
+PRICE_COLUMNS = (
+    Column("round_key", "Round key", Kind.KEY, filtered=True),
+    Column("round_name", "Round", filtered=True, names=Subject.ROUND, reference="round_key"),
+    Column("starts_on", "Sprint starts", Kind.DAY, filtered=True),
+    Column("day", "Day", Kind.DAY, filtered=True),
+    Column("tier", "Tier", Kind.CHOICE, choices=tuple(Tier), filtered=True),
+    Column("list_price_credits", "List price", Kind.MICROCREDITS, "credits"),
 )
 
 
@@ -92,6 +101,27 @@ def history_table(pool_id: str) -> Table:
     )
     caption = "Supply, demand and mean list price of past rounds, in units × days"
     return Table("history", caption, HISTORY_COLUMNS, rows, ("-starts_on", "round_key"))
+
+
+def price_history_table(pool_id: str) -> Table:
+    """Return the table of a pool's list prices: every day and tier of every decided round."""
+    rows = (
+        select(
+            ROUND.c.key.label("round_key"),
+            ROUND.c.name.label("round_name"),
+            ROUND.c.starts_on,
+            LIST_PRICE.c.day,
+            LIST_PRICE.c.tier,
+            LIST_PRICE.c.list_price_microcredits.label("list_price_credits"),
+        )
+        .select_from(LIST_PRICE)
+        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == LIST_PRICE.c.run_id)
+        .join(ROUND, ROUND.c.id == PUBLISHED_RUN.c.round_id)
+        .where(LIST_PRICE.c.pool_id == pool_id)
+    )
+    caption = "List prices of past rounds, credits per unit and day"
+    order = ("starts_on", "round_key", "day", "tier")
+    return Table("price-history", caption, PRICE_COLUMNS, rows, order)
 
 
 def _supply(pool_id: str) -> Select[tuple[str, int, int]]:

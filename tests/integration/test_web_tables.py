@@ -30,6 +30,7 @@ TABLES = (
     "/rounds/past-2/stages.csv",
     "/rounds/taking-bids/capacity.csv",
     "/pools/gpu/history.csv",
+    "/pools/gpu/price-history.csv",
     "/pools/gpu/capacity.csv?round=past-2",
     "/pools/gpu/holders.csv?round=past-2",
 )
@@ -197,3 +198,32 @@ def test_the_heatmap_says_the_same_as_its_table(past: FlaskClient) -> None:
     assert len(cells) == len(rows)
     free = sorted(int(re.search(r"(\d+) free of", cell)[1]) for cell in cells)  # type: ignore[index]
     assert free == sorted(row["free_units"] for row in rows)
+
+
+def test_a_pools_price_history_has_every_published_price_and_leads_there(
+    past: FlaskClient,
+) -> None:
+    page = past.get("/pools/gpu").text
+    rows = csv_rows(past, "/pools/gpu/price-history.csv")
+
+    for ending in ("csv", "json"):
+        assert f'href="/pools/gpu/price-history.{ending}"' in page
+    assert {row["tier"] for row in rows} == {"reserved", "spot"}
+    for key in ("past-1", "past-2"):
+        published = csv_rows(past, f"/rounds/{key}/prices.csv")
+        expected = {
+            (row["day"], row["tier"], row["list_price_credits"])
+            for row in published
+            if row["pool_key"] == "gpu"
+        }
+        of_round = [row for row in rows if row["round_key"] == key]
+        assert {(r["day"], r["tier"], r["list_price_credits"]) for r in of_round} == expected
+        assert len(of_round) == len(expected)
+    assert {row["round_key"] for row in rows} == {"past-1", "past-2"}
+
+
+def test_a_price_history_filters_by_tier_and_day(past: FlaskClient) -> None:
+    rows = json_rows(past, "/pools/gpu/price-history.json?tier=spot&sort=-list_price_credits")
+
+    assert {row["tier"] for row in rows} == {"spot"}
+    assert past.get("/pools/nothing/price-history.csv").status_code == 404
