@@ -11,13 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from allocation.assembly import serve_baselines
-from allocation.certificate import certify
 from allocation.columns import build_columns
 from allocation.engine.finding import improve, round_relaxation
 from allocation.engine.floor_search import find_floors
 from allocation.engine.floor_stages import FloorState, meet_floors, search_without_floors
+from allocation.engine.list_prices import settle_prices
 from allocation.engine.logbook import Reporter
-from allocation.engine.price_search import search_prices
 from allocation.engine.relaxation import solve_relaxation
 from allocation.engine.run import Keeper, Run
 from allocation.engine.search import (
@@ -110,15 +109,14 @@ def relax(run: Run) -> None:
     run.relaxed = None
     if not is_large or deadline.seconds_left() > LP_SECONDS * count:
         run.relaxed = solve_relaxation(run.model, deadline)
-    duals = run.relaxed.duals if run.relaxed else search_prices(run.model)
-    run.bound = certify(run.columns, duals, run.relaxed.value if run.relaxed else None)
+    run.priced = settle_prices(run.model, run.relaxed, deadline)
 
 
 def begin_search(run: Run) -> Search:
     """Begin the search with the baselines: the outcome is never worse."""
     incumbent = Incumbent(
         columns=run.columns,
-        certified_bound=run.bound.value,
+        certified_bound=run.priced.guide.value,
         lots=np.zeros(run.columns.count, np.int64),
         trusts_one_solver=largest_row_sum(run.model) < LARGEST_TRUSTED_SUM,
     )
@@ -130,13 +128,13 @@ def begin_search(run: Run) -> Search:
         keep=run.keep_outcome,
         source=np.arange(run.columns.count),
         model=run.model,
-        bound=run.bound,
+        bound=run.priced.guide,
         relaxed=run.relaxed,
         baseline_lots=run.baseline_lots,
         incumbent=incumbent,
         deadline=run.deadline,
         most_work_seconds=WORK_SHARE * run.options.time_limit_seconds,
-        clock_stopped=run.relaxed is None,
+        clock_stopped=run.priced.stopped_by_clock,
     )
 
 

@@ -15,6 +15,7 @@ from allocation.assembly import Result, assemble, describe_solver
 from allocation.certificate import Bound
 from allocation.columns import Columns, Whole
 from allocation.engine.floor_stages import FloorState
+from allocation.engine.list_prices import Priced
 from allocation.engine.logbook import Known, Logbook, Reporter
 from allocation.engine.relaxation import Relaxation
 from allocation.engine.search import Clock, Deadline
@@ -50,7 +51,7 @@ class Run:
     baselines: Baselines = field(init=False)
     baseline_lots: list[Whole] = field(init=False)
     relaxed: Relaxation | None = field(init=False)
-    bound: Bound = field(init=False)
+    priced: Priced = field(init=False)
 
     def __post_init__(self) -> None:
         self.logbook = Logbook(self.clock, self.began, self.report, self.known)
@@ -63,6 +64,11 @@ class Run:
     def value(self) -> int:
         """The value of the best outcome so far, in points."""
         return sum(search.incumbent.value for search in self.searches)
+
+    @property
+    def bound(self) -> Bound:
+        """What the published prices prove."""
+        return self.priced.bound
 
     @property
     def bound_value(self) -> int:
@@ -94,6 +100,7 @@ class Run:
             columns=self.columns,
             lots=self.lots(),
             certified=self.bound,
+            price_rule=self.priced.rule,
             bound=self.bound_value,
             baselines=self.baselines,
             began=self.began,
