@@ -19,7 +19,10 @@ Known = tuple[int | None, int | None]
 
 @dataclass
 class Logbook:
-    """The notes of one run. `report` is told after every stage what `known` says then."""
+    """The notes of one run. `report` is told after a stage what `known` says then.
+
+    A stage that runs again, for another component, is told only where it brings something new.
+    """
 
     clock: Clock
     began: float
@@ -27,12 +30,16 @@ class Logbook:
     known: Callable[[], Known]
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    told: Known = (None, None)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage and tell what is known after it."""
         began = self.clock()
         yield
-        now = self.clock()
+        now, known = self.clock(), self.known()
+        is_new = name not in self.seconds or known != self.told
         self.seconds[name] = round(self.seconds.get(name, 0.0) + now - began, 3)
-        self.report(Progress(name, *self.known(), now - self.began))
+        if is_new:
+            self.told = known
+            self.report(Progress(name, *known, now - self.began))

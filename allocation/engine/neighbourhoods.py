@@ -16,6 +16,7 @@ from allocation.certificate import Bound
 from allocation.columns import Columns, Flags, Whole
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs_briefly
+from allocation.engine.cleaning import without_slack_rows
 from allocation.engine.draws import Draw, Draws
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.variables import lay_out
@@ -79,7 +80,7 @@ def solve_core(columns: Columns, fraction: npt.NDArray[np.float64], effort: Effo
 def solve_part(columns: Columns, freed: Flags, lots: Whole, effort: Effort) -> Decided:
     """Decide the freed bids anew; the outcome is unchanged where nothing is found."""
     part = part_of(columns, freed, lots)
-    model = build(part.columns)
+    model = without_slack_rows(build(part.columns))
     variables = lay_out(model)
     objective = variables.objective(part.columns.value)
     every = np.ones(part.columns.count, np.bool_)

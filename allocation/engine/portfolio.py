@@ -8,26 +8,20 @@ between them. Time comes in as a clock; nothing here reads one of its own.
 
 from __future__ import annotations
 
-import numpy as np
-
 from allocation.assembly import serve_baselines
 from allocation.columns import build_columns
-from allocation.engine.finding import improve, round_relaxation
+from allocation.engine.cleaning import clean
+from allocation.engine.component_searches import begin_searches, improve_all, shares
+from allocation.engine.finding import round_relaxation
 from allocation.engine.floor_search import find_floors
 from allocation.engine.floor_stages import FloorState, meet_floors, search_without_floors
 from allocation.engine.list_prices import settle_prices
 from allocation.engine.logbook import Reporter
 from allocation.engine.relaxation import solve_relaxation
 from allocation.engine.run import Keeper, Run
-from allocation.engine.search import (
-    LARGEST_TRUSTED_SUM,
-    Clock,
-    Deadline,
-    Incumbent,
-    largest_row_sum,
-)
+from allocation.engine.search import Clock, Deadline
 from allocation.engine.settling import ask_second_opinion, break_ties, wants_second_opinion
-from allocation.engine.state import RELAXATION_SHARE, Search
+from allocation.engine.state import RELAXATION_SHARE
 from allocation.model import build
 from allocation.options import Options
 from allocation.outcome import Outcome
@@ -37,8 +31,6 @@ LARGEST_PLAIN_LP = 20_000
 """Placements above which the LP may take too long: prices are searched for where time is short."""
 LP_SECONDS = 1e-4
 """Seconds per placement without which the LP of a large round is not begun."""
-WORK_SHARE = 0.6
-"""Seconds of work on a usual machine for each second of the time limit; the rest is for proofs."""
 SLICES_SHARE = 0.5
 """The part of the time left that the worth of slices may use."""
 LEAST_OPINION_SECONDS = 0.3
@@ -79,11 +71,13 @@ def start(run: Run) -> None:
     """Run the stages that lead to a first good outcome and a certified bound."""
     with run.stage("build"):
         prepare(run)
+    with run.stage("cleaning"):
+        run.cleaned = clean(run.model)
     with run.stage("baselines"):
         run.baselines, run.baseline_lots = serve_baselines(run.columns)
     with run.stage("relaxation"):
         relax(run)
-        run.searches = [begin_search(run)]
+    run.searches = begin_searches(run)
     with run.stage("rounding"):
         for each in run.searches:
             round_relaxation(each)
@@ -112,54 +106,38 @@ def relax(run: Run) -> None:
     run.priced = settle_prices(run.model, run.relaxed, deadline)
 
 
-def begin_search(run: Run) -> Search:
-    """Begin the search with the baselines: the outcome is never worse."""
-    incumbent = Incumbent(
-        columns=run.columns,
-        certified_bound=run.priced.guide.value,
-        lots=np.zeros(run.columns.count, np.int64),
-        trusts_one_solver=largest_row_sum(run.model) < LARGEST_TRUSTED_SUM,
-    )
-    for lots in run.baseline_lots:
-        incumbent.offer(lots)
-    return Search(
-        options=run.options,
-        logbook=run.logbook,
-        keep=run.keep_outcome,
-        source=np.arange(run.columns.count),
-        model=run.model,
-        bound=run.priced.guide,
-        relaxed=run.relaxed,
-        baseline_lots=run.baseline_lots,
-        incumbent=incumbent,
-        deadline=run.deadline,
-        most_work_seconds=WORK_SHARE * run.options.time_limit_seconds,
-        clock_stopped=run.priced.stopped_by_clock,
-    )
-
-
 # --- improvement, proof, ties ----------------------------------------------------------------
 
 
 def search(run: Run) -> None:
     """Improve and prove until the outcome is proven or the time is used; then break ties."""
-    for each in run.searches:
-        if run.floors:
-            search_without_floors(each)
-            with run.stage("floors"):
-                meet_floors(each, run.floors)
-        improve(each)
+    if run.floors:
+        whole = run.searches[0]
+        search_without_floors(whole)
+        with run.stage("floors"):
+            meet_floors(whole, run.floors)
+    improve_all(run)
     if run.is_proven:
+        run.keep_outcome()
         settle(run)
+    if run.is_proven and not run.is_certified:
+        confirm(run)
 
 
 def settle(run: Run) -> None:
-    """Break the ties of a proven round, and ask again about what one solver alone has proven."""
-    run.keep_outcome()
+    """Among the best outcomes take the one that the written tie-break names."""
     with run.stage("tie-break"):
-        for each in run.searches:
+        for each, _, of_rest in shares(run.searches):
+            each.deadline = run.deadline.share(of_rest)
             break_ties(each)
-    for each in filter(wants_second_opinion, run.searches):
+
+
+def confirm(run: Run) -> None:
+    """Ask again about what one solver alone has proven."""
+    alone = list(filter(wants_second_opinion, run.searches))
+    seconds = max(LEAST_OPINION_SECONDS, OPINION_SHARE * (run.clock() - run.began))
+    deadline = run.deadline.within(seconds)
+    for each, _, of_rest in shares(alone):
         with run.stage("second-opinion"):
-            seconds = max(LEAST_OPINION_SECONDS, OPINION_SHARE * (run.clock() - run.began))
-            ask_second_opinion(each, run.deadline.within(seconds))
+            each.deadline = deadline.share(of_rest)
+            ask_second_opinion(each)

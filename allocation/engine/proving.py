@@ -72,8 +72,11 @@ class Proof:
         self.prover.ask(question, search.effort(search.deadline))
 
     def _hear(self) -> None:
-        """Take the proof, as far as it came. An outcome counts only where it is proven best."""
-        search = self.search
+        """Take the proof, as far as it came. An outcome counts only where it is proven best.
+
+        Whether the proof or the search has it first is up to the clock, until ties are broken.
+        """
+        search, before = self.search, self.search.incumbent.value
         taken = self.prover.take(search.deadline.seconds_left())
         if taken is None:
             return
@@ -81,6 +84,7 @@ class Proof:
         search.note("SCIP", answer)
         bound = None if answer.bound is None else answer.bound // question.scale
         search.incumbent.learn("SCIP", answer.lots if answer.is_proven else None, bound)
+        search.clock_stopped |= search.incumbent.value > before
         if answer.is_proven:
             _learn_best_bids(search, question, answer)
 

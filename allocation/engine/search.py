@@ -68,12 +68,13 @@ class Incumbent:
         """The best bound that is believed, in points.
 
         A claim below the value is refuted by it. Where one solver is not trusted, the smallest
-        claim counts only if another comes as close as floating point can tell.
+        claim counts only if another comes as close as floating point can tell; the certificate
+        needs nobody beside it.
         """
         claims = sorted(c for c in [*self.bounds.values(), self.certified_bound] if c >= self.value)
         if self.trusts_one_solver or len(claims) == 1 or claims[1] <= claims[0] + self.slack:
             return claims[0]
-        return claims[1]
+        return min(claims[1], self.certified_bound)
 
     @property
     def slack(self) -> int:

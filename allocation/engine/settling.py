@@ -9,7 +9,6 @@ from functools import partial
 
 from allocation.engine.asking import ask_two
 from allocation.engine.finding import constraint_search
-from allocation.engine.search import Deadline
 from allocation.engine.state import Search
 
 
@@ -32,11 +31,10 @@ def break_ties(search: Search) -> None:
 
 
 def wants_second_opinion(search: Search) -> bool:
-    """Say whether one solver's proof stands alone, with neither certificate nor CP-SAT."""
-    provers = search.provers()
-    return search.is_proven and "certificate" not in provers and "CP-SAT" not in provers
+    """Say whether one proof stands alone, be it of a solver or the certificate of a component."""
+    return search.is_proven and len(search.provers()) < 2  # noqa: PLR2004  # one stands alone
 
 
-def ask_second_opinion(search: Search, deadline: Deadline) -> None:
+def ask_second_opinion(search: Search) -> None:
     """Let CP-SAT say what it can about an outcome that is proven already."""
-    constraint_search(search, search.effort(deadline))
+    constraint_search(search, search.effort(search.deadline))
