@@ -12,10 +12,22 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from allocation.engine import constraint_search, finding, rounding, settling
+import numpy as np
+
+from allocation.columns import Whole
+from allocation.engine import (
+    cleaning,
+    components,
+    constraint_search,
+    dominance,
+    finding,
+    rounding,
+    settling,
+)
 from allocation.engine.draws import Draws
 from allocation.engine.prover import Prover
 from allocation.engine.question import Answer
+from allocation.model import Model
 
 Function = Callable[..., Any]
 NOTHING = Answer(None, None, is_proven=False, stopped_by_clock=False)
@@ -52,6 +64,18 @@ def _do_nothing(*_: object) -> None:
     """Leave everything as it is."""
 
 
+def _same(model: Model) -> Model:
+    return model
+
+
+def _itself(model: Model) -> Whole:
+    return np.arange(model.columns.count)
+
+
+def _in_one(model: Model, *_: object) -> list[Whole]:
+    return [np.arange(model.columns.count)]
+
+
 def _no_orders(*_: object) -> list[list[int]]:
     return []
 
@@ -66,6 +90,8 @@ def _all_kinds_but(name: str) -> property:
 
 
 _REPLACED: dict[str, tuple[tuple[Function, Function], ...]] = {
+    "without-cleaning": ((cleaning.without_slack_rows, _same), (dominance.find_stand_ins, _itself)),
+    "without-components": ((components.split, _in_one),),
     "without-price-guided-rounding": ((rounding.price_guided_orders, _no_orders),),
     "without-shaken-orders": ((rounding.shaken_orders, _no_orders),),
     "without-core": ((finding.search_core, _do_nothing),),

@@ -23,6 +23,8 @@ ENGINE = "engine"
 SOLVERS = ("highs", "scip", "cp-sat-2", "cp-sat-8")
 RULES = ("first-come", "density-greedy")
 ABLATIONS = (
+    "without-cleaning",
+    "without-components",
     "without-price-guided-rounding",
     "without-shaken-orders",
     "without-core",
