@@ -9,7 +9,7 @@ would tell other teams something; the close enters the hash of all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -20,10 +20,10 @@ from allocation.problem import Alternative, Bid, BidKey, Item, TeamKey
 from broker.audit import Change
 from broker.directory import Directory, directory_of
 from broker.errors import InvalidBid, Refused
-from broker.policy.documents import MOST_PERCENT, Policy
+from broker.policy.documents import MOST_PERCENT
 from broker.policy.freezing import pledge_columns
 from broker.policy.pledges import NO_PLEDGE, Pledge, findings_in_pledge
-from broker.policy.scores import factors_of, multiplier_of, value_score_per_lot
+from broker.policy.scores import scored
 from broker.policy.tables import BidPledgeRow
 from broker.policy.versions import policy_in_force
 from broker.rounds import find_round
@@ -70,20 +70,11 @@ def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
     ]
     if findings:
         raise InvalidBid(wish.bid_key[:64], findings)
-    ways = scored(wish, policy)
+    ways = scored(policy, wish.team_key, wish.pledge, wish.alternatives)
     bid = Bid(BidKey(wish.bid_key), TeamKey(wish.team_key), ways, change.at)
     bid_id = store_bids(session, directory, [bid], {bid.key: wish.title})[bid.key]
     session.execute(insert(BidPledgeRow), [pledge_columns(bid_id, wish.pledge)])
     return bid_id
-
-
-def scored(wish: PlaceBid, policy: Policy | None) -> tuple[Alternative, ...]:
-    """Return a wish's alternatives with the value scores that a policy makes of their offers."""
-    percent = multiplier_of(policy, factors_of(policy, wish.team_key, wish.pledge))
-    return tuple(
-        replace(one, value_score_per_lot=value_score_per_lot(one.offer_credits_per_lot, percent))
-        for one in wish.alternatives
-    )
 
 
 def findings_in_bid(wish: PlaceBid, row: RoundRow, directory: Directory) -> Iterator[str]:

@@ -28,6 +28,7 @@ from broker.clock import Clock
 from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
 from broker.db import Database, connect, transact
 from broker.errors import Refused
+from broker.policy.versions import Adoption, adopt_policy
 from broker.rounds import create_round, finish_round, open_round
 from broker.runs import Ran, Solve, run_round
 from broker.schema import migrate
@@ -41,6 +42,7 @@ OPTIONS = Options(time_limit_seconds=1.4)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
 
 PLATFORM_ADMIN = Actor("platform-admin")
+STRATEGY_OFFICE = Actor("strategy-office")
 SPRINT_START = Actor("sprint-start")
 
 Say = Callable[[str], None]
@@ -71,9 +73,10 @@ class Step(IntEnum):
 
     FINISH = 0
     RUN = 1
-    ANNOUNCE = 2
-    OPEN = 3
-    BIDS = 4
+    ADOPT = 2
+    ANNOUNCE = 3
+    OPEN = 4
+    BIDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,7 @@ def _mark_as_demo(session: Session) -> None:
 def _moments(story: CompanyRound) -> Iterator[Moment]:
     announced_at = story.opens_at - ANNOUNCED_BEFORE
     yield Moment(announced_at, Step.ANNOUNCE, partial(_announce, story))
+    yield Moment(story.opens_at, Step.ADOPT, partial(_adopt, story))
     yield Moment(story.opens_at, Step.OPEN, partial(_open, story))
     for _, arrivals in groupby(story.arrivals, lambda arrival: arrival[0].date()):
         day = tuple(arrivals)
@@ -189,6 +193,14 @@ def _announce(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime
         closes_at=story.closes_at,
     )
     transact(stage.db, announce)
+    return at
+
+
+def _adopt(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
+    """Let the policy of a round be in force before bidding opens; most rounds keep the last one."""
+    wish = Adoption(story.adopted.policy, story.adopted.reason, proposed_by=STRATEGY_OFFICE)
+    change = Change(PLATFORM_ADMIN, at)
+    transact(stage.db, lambda session: adopt_policy(session, wish, change))
     return at
 
 
@@ -219,6 +231,7 @@ def _wish(story: CompanyRound, bid: Bid) -> PlaceBid:
         team_key=bid.team_key,
         title=story.folder.titles[bid.key],
         alternatives=bid.alternatives,
+        pledge=story.pledges[bid.key],
     )
 
 

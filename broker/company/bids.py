@@ -1,8 +1,8 @@
 """The demand of one round: drafts with quantities, windows, alternatives and offers.
 
-Offers spread log-normally around what the units usually cost; the value score adds the team's
-theme. Everything follows from the seed and the sprint. Nothing here knows a database or a clock;
-rounds.py puts the bids into rounds.
+Offers spread log-normally around what the units usually cost; the value score follows from the
+policy and from what the team pledges. Everything follows from the seed and the sprint. Nothing here
+knows a database or a clock; rounds.py puts the bids into rounds.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ from broker.company.drafts import (
     draft_bids,
     open_starts,
 )
+from broker.company.policies import draw_pledge, whole_pledge
 from broker.company.pools import POOLS
-from broker.company.teams import TEAMS, TeamPlan
+from broker.company.teams import TEAMS
+from broker.policy.documents import Policy
+from broker.policy.pledges import Pledge
+from broker.policy.scores import scored
 
 FEWEST_BIDS = 120
 MOST_BIDS = 130
@@ -61,15 +65,21 @@ class PlannedBid:
     team_key: TeamKey
     title: str
     alternatives: tuple[Alternative, ...]
+    pledge: Pledge
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What every bid of a round is planned in: the sprint, what there is, and the dice."""
+    """What every bid of a round is planned in: the sprint, what there is, the rules, and the dice.
+
+    Pledges have dice of their own.
+    """
 
     sprint: Sprint
     supply: Supply
+    policy: Policy
     draw: random.Random
+    draw_pledges: random.Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,12 @@ def plan_bids(market: Market) -> tuple[PlannedBid, ...]:
         appetites={key: draw.lognormvariate(0, APPETITE_SIGMA) for key in TEAMS},
     )
     planned = [*(_plan(market, mood, draft) for draft in drafts), *set_pieces]
-    return tuple(draw.sample(planned, len(planned)))
+    return tuple(_scored(market.policy, bid) for bid in draw.sample(planned, len(planned)))
+
+
+def _scored(policy: Policy, bid: PlannedBid) -> PlannedBid:
+    """Give every offer of a bid the value score that a policy makes of it."""
+    return replace(bid, alternatives=scored(policy, bid.team_key, bid.pledge, bid.alternatives))
 
 
 def _plan(market: Market, mood: Mood, draft: Draft) -> PlannedBid:
@@ -111,6 +126,7 @@ def _plan(market: Market, mood: Mood, draft: Draft) -> PlannedBid:
         team_key=TeamKey(draft.team.key),
         title=draft.work.title.format(subject=draft.subject, units=units),
         alternatives=(first, *_second_choice(market, draft, first)),
+        pledge=draw_pledge(draft.team, market.sprint, market.draw_pledges),
     )
 
 
@@ -133,7 +149,7 @@ def _first_choice(
         number=1,
         tier=draft.tier,
         offer_credits_per_lot=offer,
-        value_score_per_lot=value_score(draft.team, offer),
+        value_score_per_lot=offer,
         min_lots=sized.min_lots,
         max_lots=sized.max_lots,
         earliest_start=market.sprint.days[earliest],
@@ -166,8 +182,7 @@ def _second_choice(market: Market, draft: Draft, first: Alternative) -> tuple[Al
         return ()
     changed, percent = market.draw.choice(choices)
     offer = max(1, changed.offer_credits_per_lot * percent // 100)
-    score = value_score(draft.team, offer)
-    return (replace(changed, number=2, offer_credits_per_lot=offer, value_score_per_lot=score),)
+    return (replace(changed, number=2, offer_credits_per_lot=offer),)
 
 
 def _spot_instead(first: Alternative) -> tuple[Alternative, int] | None:
@@ -206,11 +221,6 @@ def _use(item: Item) -> Use:
     return Use(item.pool_key, tuple(range(item.offset_days, item.offset_days + item.days)))
 
 
-def value_score(team: TeamPlan, offer_credits: int) -> int:
-    """Return the value score of an offer under the team's theme, rounded down, at least 1."""
-    return max(1, offer_credits * team.multiplier_percent // 100)
-
-
 def _usual_cost_credits(item: Item) -> int:
     return POOLS[item.pool_key].usual_price_credits * item.units_per_lot * item.days
 
@@ -240,17 +250,17 @@ def _set_pieces(sprint: Sprint) -> tuple[PlannedBid, ...]:
 
 
 def _set_piece(sprint: Sprint, team_key: str, title: str, item: Item) -> PlannedBid:
-    team = TEAMS[TeamKey(team_key)]
     offer = _usual_cost_credits(item)
     alternative = Alternative(
         number=1,
         tier=Tier.RESERVED,
         offer_credits_per_lot=offer,
-        value_score_per_lot=value_score(team, offer),
+        value_score_per_lot=offer,
         min_lots=1,
         max_lots=1,
         earliest_start=sprint.starts_on,
         latest_start=sprint.starts_on,
         items=(item,),
     )
-    return PlannedBid(TeamKey(team_key), title, (alternative,))
+    pledge = whole_pledge(TEAMS[TeamKey(team_key)], sprint)
+    return PlannedBid(TeamKey(team_key), title, (alternative,), pledge)

@@ -29,8 +29,10 @@ from broker.company.bids import Market, PlannedBid, plan_bids
 from broker.company.calendars import SPRINT_DAYS, Sprint, is_working_day, sprint_of
 from broker.company.dice import dice
 from broker.company.drafts import Supply
+from broker.company.policies import CompanyPolicy, policy_for
 from broker.company.pools import POOLS
 from broker.company.teams import TEAMS
+from broker.policy.pledges import Pledge
 
 COMPANY = "Larkfield Health"
 NOTICE = f"{COMPANY} is a fictional health insurer. Its people, teams, pools and bids are invented."
@@ -52,11 +54,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CompanyRound:
-    """A round with the moments at which it opens and closes. Bids stand in `folder` by key."""
+    """A round with the moments at which it opens and closes, and the policy that it closes under.
+
+    Bids stand in `folder` by key, and so do their pledges.
+    """
 
     sprint: Sprint
     standing: Standing
     folder: RoundFolder
+    pledges: Mapping[BidKey, Pledge]
+    adopted: CompanyPolicy
     opens_at: dt.datetime
     closes_at: dt.datetime
 
@@ -83,8 +90,9 @@ def five_rounds(seed: int, today: dt.date) -> tuple[CompanyRound, ...]:
 def company_round(seed: int, sprint: Sprint, today: dt.date) -> CompanyRound:
     """Return one sprint's round; only the arrival of bids in an open round depends on today."""
     supply = supply_of(sprint, seed)
-    draw = dice(seed, sprint.key)
-    planned = plan_bids(Market(sprint, supply, draw))
+    adopted = policy_for(sprint)
+    draws = dice(seed, sprint.key), dice(seed, sprint.key, "pledges")
+    planned = plan_bids(Market(sprint, supply, adopted.policy, *draws))
     opens_at, closes_at = _midnight(sprint.later(-1).starts_on), _midnight(sprint.starts_on)
     until = min(closes_at, max(opens_at, _midnight(today)))
     arrivals = _arrivals(len(planned), opens_at, until, seed)
@@ -100,7 +108,9 @@ def company_round(seed: int, sprint: Sprint, today: dt.date) -> CompanyRound:
         teams={key: team.name for key, team in TEAMS.items()},
         titles={key: bid.title for key, bid in zip(keys, planned, strict=True)},
     )
-    return CompanyRound(sprint, _standing(sprint, today), folder, opens_at, closes_at)
+    pledges = {key: bid.pledge for key, bid in zip(keys, planned, strict=True)}
+    standing = _standing(sprint, today)
+    return CompanyRound(sprint, standing, folder, pledges, adopted, opens_at, closes_at)
 
 
 def supply_of(sprint: Sprint, seed: int) -> Supply:

@@ -1,6 +1,6 @@
 """The teams of Larkfield Health and what they work on. Every name in here is invented.
 
-A team has a role, a theme of the quarter that it serves, the credits of a sprint and the models it
+A team has a role, a theme that it serves, the credits of a sprint and the models it
 works on. What it may ask for follows from its areas; see works.py.
 """
 
@@ -26,20 +26,12 @@ class Role(StrEnum):
 
 
 class Theme(StrEnum):
-    """What the company wants to move this quarter; each has a published multiplier."""
+    """What the company wants to move; policies.py says what each counts for."""
 
     CLAIMS_IN_A_DAY = "Claims in a day"
     SAFER_CARE = "Safer care"
     EASY_TO_REACH = "Easy to reach"
     SOUND_FOUNDATIONS = "Sound foundations"
-
-
-MULTIPLIER_PERCENT: Mapping[Theme, int] = {
-    Theme.CLAIMS_IN_A_DAY: 125,
-    Theme.SAFER_CARE: 115,
-    Theme.EASY_TO_REACH: 105,
-    Theme.SOUND_FOUNDATIONS: 100,
-}
 
 
 class Area(StrEnum):
@@ -72,11 +64,6 @@ class TeamPlan:
     def appetite_credits(self) -> int:
         """Return what the team would spend if it could; some want far more than they have."""
         return self.credits * self.appetite_percent // 100
-
-    @property
-    def multiplier_percent(self) -> int:
-        """Return the strategic weight of the team's bids, from its theme."""
-        return MULTIPLIER_PERCENT[self.theme]
 
 
 _ROWS = (

@@ -9,11 +9,12 @@ Source: MECHANISM section 4. Units: percent, whole; value scores are whole point
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 from math import prod
 
+from allocation.problem import Alternative
 from broker.policy.documents import LEAST_PERCENT, MOST_PERCENT, Calibration, Fact, Policy
 from broker.policy.pledges import Pledge
 
@@ -100,6 +101,17 @@ def multiplier_of(policy: Policy | None, factors: Iterable[Factor]) -> int:
         return 100
     bounds = policy.multiplier
     return multiplier_percent(factors, bounds.least_percent, bounds.most_percent)
+
+
+def scored(
+    policy: Policy | None, team_key: str, pledge: Pledge, alternatives: Iterable[Alternative]
+) -> tuple[Alternative, ...]:
+    """Return the alternatives of a bid with what a policy makes of their offers."""
+    percent = multiplier_of(policy, factors_of(policy, team_key, pledge))
+    return tuple(
+        replace(one, value_score_per_lot=value_score_per_lot(one.offer_credits_per_lot, percent))
+        for one in alternatives
+    )
 
 
 def _theme(policy: Policy, team_key: str, pledge: Pledge) -> Factor:

@@ -15,12 +15,14 @@ from sqlmodel import Session, col
 
 from allocation.errors import NoOutcome
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome
+from allocation.outcome import Outcome, Reason
 from allocation.problem import Problem
 from broker.company import NOTICE
 from broker.db import check_schema, connect, reading
 from broker.demo import build_demo
 from broker.errors import Refused
+from broker.policy.frozen import check_scores
+from broker.policy.versions import list_versions, policy_of_round
 from broker.rounds import find_round
 from broker.runs import ReportProgress, published_run
 from broker.schema import migrate
@@ -117,6 +119,18 @@ def test_every_bid_of_a_published_round_is_decided_once(session: Session) -> Non
         declines = count(session, DeclineRow, col(DeclineRow.run_id) == run.id)
         assert awards > 20
         assert awards + declines == bids >= 120
+
+
+def test_the_demo_shows_policies_scores_and_what_rules_bar(session: Session) -> None:
+    versions = list_versions(session)
+    frozen = [policy_of_round(session, row) for row in rounds(session)[:4]]
+    assert len(versions) >= 2
+    assert all(row.approver and row.approver != row.author for row in versions)
+    assert len({one.version for one in frozen if one}) >= 2
+    for row in rounds(session)[:4]:
+        assert list(check_scores(session, row)) == []
+    reasons = set(session.scalars(select(col(DeclineRow.reason))))
+    assert {Reason.POLICY, Reason.APPROVAL_MISSING} <= reasons
 
 
 def test_every_published_round_shows_a_busy_company(session: Session) -> None:

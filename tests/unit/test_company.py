@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,9 @@ from broker.company.calendars import (
 )
 from broker.company.pools import COMPUTE, DATA, EXPERTS, POOLS
 from broker.company.teams import TEAMS
+from broker.policy.documents import policy_text
+from broker.policy.reading import read_policy
+from broker.policy.scores import factors_of, multiplier_percent
 
 TODAY = dt.date(2026, 11, 20)
 OTHER_DAYS = (dt.date(2026, 11, 16), dt.date(2026, 11, 29), dt.date(2027, 1, 1))
@@ -188,13 +192,32 @@ def test_titles_of_a_round_differ_and_have_no_holes() -> None:
         assert not any(sign in title for title in titles for sign in "{}")
 
 
-def test_value_scores_carry_the_multiplier_of_the_teams_theme() -> None:
+def test_value_scores_are_those_of_the_policy_that_a_round_closes_under() -> None:
     for story in rounds_on():
+        policy = story.adopted.policy
         for bid in story.folder.problem.bids:
-            percent = TEAMS[bid.team_key].multiplier_percent
+            factors = factors_of(policy, bid.team_key, story.pledges[bid.key])
+            percent = multiplier_percent(factors)
             for wish in bid.alternatives:
                 expected = max(1, wish.offer_credits_per_lot * percent // 100)
                 assert wish.value_score_per_lot == expected
+
+
+def test_a_new_policy_is_adopted_between_two_past_rounds_and_is_sound() -> None:
+    for today in (TODAY, *OTHER_DAYS):
+        policies = [story.adopted.policy for story in rounds_on(today)]
+        assert len({policy_text(policy) for policy in policies[:3]}) == 2
+        assert [read_policy(policy_text(policy).encode()) for policy in policies] == policies
+
+
+def test_most_pledges_are_whole_and_some_lack_each_part() -> None:
+    for today in (TODAY, *OTHER_DAYS):
+        pledges = [pledge for story in rounds_on(today) for pledge in story.pledges.values()]
+        whole = [one for one in pledges if one.has_owner and one.has_measure and one.ends_on]
+        assert Fraction(3, 4) <= Fraction(len(whole), len(pledges)) <= Fraction(9, 10)
+        assert not all(pledge.has_owner for pledge in pledges)
+        assert not all(pledge.has_measure for pledge in pledges)
+        assert not all(pledge.ends_on for pledge in pledges)
 
 
 def test_nobody_works_at_weekends_or_on_public_holidays() -> None:
@@ -267,10 +290,7 @@ def test_the_same_seed_and_day_tell_the_same_story() -> None:
 
 def test_a_round_that_has_closed_is_the_same_on_every_later_day() -> None:
     later = five_rounds(SEED, TODAY + dt.timedelta(days=14))
-    assert later[:3] == tuple(
-        CompanyRound(s.sprint, Standing.PAST, s.folder, s.opens_at, s.closes_at)
-        for s in rounds_on()[1:4]
-    )
+    assert later[:3] == tuple(replace(story, standing=Standing.PAST) for story in rounds_on()[1:4])
 
 
 @pytest.mark.parametrize("number", range(5))
