@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import exists, func, insert, or_, select, update
@@ -21,15 +21,22 @@ from allocation.problem import BidKey, PoolKey, Problem, Tier
 from allocation.wire import canonical_json, certificate_from_document, report_from_document
 from broker.counterfactuals.tables import CounterfactualRow
 from broker.errors import NotFound, Refused
+from broker.policy.rules import BARRED_REASONS
 from broker.rounds import find_round
 from broker.runs import published_run
 from broker.snapshots import frozen_problem
 from broker.tables import AwardRow, BidRow, DeclineRow, ListPriceRow, PoolRow, RoundRow, RunRow
 
+_BY_THE_RUN = col(DeclineRow.reason).not_in(BARRED_REASONS)
+"""What the run declined; what a rule of the policy barred was never asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A round with the outcome that is published, as the solver's process needs it."""
+    """A round with the outcome that is published, as the solver's process needs it.
+
+    Shape: the declines are those of bids that took part; what a rule barred has its rule instead.
+    """
 
     run_id: str
     problem: Problem
@@ -56,7 +63,10 @@ def decided_round(session: Session, round_key: str) -> Decided:
     run = published_run(session, row)
     if run is None or run.report is None or run.certificate is None:
         raise Refused(f"Round {round_key} has no published result that could be explained.")
-    return Decided(run.id, frozen_problem(session, row), _outcome(session, run))
+    problem, outcome = frozen_problem(session, row), _outcome(session, run)
+    took_part = {bid.key for bid in problem.bids}
+    declines = tuple(d for d in outcome.declines if d.bid_key in took_part)
+    return Decided(run.id, problem, replace(outcome, declines=declines))
 
 
 def write_estimates(session: Session, decided: Decided) -> None:
@@ -74,10 +84,10 @@ def write_estimates(session: Session, decided: Decided) -> None:
 
 
 def ask_first(session: Session, decided: Decided, bid_key: str, at: dt.datetime) -> None:
-    """Have one bid answered before all others. Raises: NotFound if it was not declined."""
-    bid_id = _bid_ids(session, decided.run_id).get(BidKey(bid_key))
-    if bid_id is None:
-        raise NotFound(f"Bid {bid_key} is not among the declined bids.", bid=bid_key)
+    """Have one bid answered before all others. Raises: NotFound if it did not lose to others."""
+    if bid_key not in {decline.bid_key for decline in decided.outcome.declines}:
+        raise NotFound(f"Bid {bid_key} is not among the bids that took part and lost.", bid=bid_key)
+    bid_id = _bid_ids(session, decided.run_id)[BidKey(bid_key)]
     session.execute(
         update(CounterfactualRow)
         .where(
@@ -144,7 +154,7 @@ def rounds_to_explain(session: Session) -> list[str]:
 
     Rounds with floors keep their estimates: there a higher offer moves the team's own floor.
     """
-    declined = exists().where(col(DeclineRow.run_id) == col(RunRow.id))
+    declined = exists().where(col(DeclineRow.run_id) == col(RunRow.id), _BY_THE_RUN)
     known = exists().where(col(CounterfactualRow.run_id) == col(RunRow.id))
     open_ = exists().where(
         col(CounterfactualRow.run_id) == col(RunRow.id),
@@ -201,7 +211,7 @@ def _bid_ids(session: Session, run_id: str) -> dict[BidKey, str]:
     rows = session.execute(
         select(col(BidRow.key), col(BidRow.id))
         .join(DeclineRow, col(DeclineRow.bid_id) == col(BidRow.id))
-        .where(col(DeclineRow.run_id) == run_id)
+        .where(col(DeclineRow.run_id) == run_id, _BY_THE_RUN)
     )
     return {BidKey(key): bid_id for key, bid_id in rows}
 
@@ -236,7 +246,7 @@ def _declines(session: Session, run: RunRow) -> Iterator[Decline]:
         select(DeclineRow, col(BidRow.key), col(PoolRow.key))
         .join(BidRow, col(BidRow.id) == col(DeclineRow.bid_id))
         .outerjoin(PoolRow, col(PoolRow.id) == col(DeclineRow.pool_id))
-        .where(col(DeclineRow.run_id) == run.id)
+        .where(col(DeclineRow.run_id) == run.id, _BY_THE_RUN)
         .order_by(col(BidRow.key))
     )
     for row, key, pool_key in rows:

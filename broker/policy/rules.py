@@ -13,7 +13,7 @@ from allocation.outcome import Reason
 from broker.policy.documents import Policy
 from broker.policy.pledges import Pledge
 
-PRECEDENCE = (Reason.INELIGIBLE, Reason.APPROVAL_MISSING, Reason.POLICY)
+BARRED_REASONS = (Reason.INELIGIBLE, Reason.APPROVAL_MISSING, Reason.POLICY)
 """The codes that a rule may give, and which of them comes first."""
 NAMED_RULES = 3
 """How many rules the detail of a decline tells; the rest shows with the next bid."""
@@ -82,7 +82,7 @@ def decline_of(bars: Sequence[Bar], alternatives: Iterable[int]) -> BarredBid | 
         return None
     codes = {n: {bar.reason for bar in bars if bar.alternative == n} for n in numbers}
     shared = set.intersection(*codes.values()) or codes[numbers[0]]
-    reason = next(code for code in PRECEDENCE if code in shared)
+    reason = next(code for code in BARRED_REASONS if code in shared)
     told = [bar for bar in bars if bar.alternative == numbers[0] and bar.reason is reason]
     details = list(dict.fromkeys(bar.detail for bar in told))[:NAMED_RULES]
     return BarredBid(reason, numbers[0], told[0].pool_key, " ".join(details))

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Integer, T
 from sqlmodel import Field
 
 from broker.policy.documents import LEAST_PERCENT, MOST_PERCENT
-from broker.policy.rules import PRECEDENCE
+from broker.policy.rules import BARRED_REASONS
 from broker.policy.scores import FactorKind
 from broker.tables import STRICT, Day, Instant, Table, Whole, at_least, one_of
 
@@ -97,7 +97,7 @@ class BarredAlternativeRow(Table, table=True):
     __tablename__ = "barred_alternative"
     __table_args__ = (
         ForeignKeyConstraint(["bid_id", "number"], ["alternative.bid_id", "alternative.number"]),
-        one_of("reason", *PRECEDENCE),
+        one_of("reason", *BARRED_REASONS),
         at_least(1, "position"),
         STRICT,
     )

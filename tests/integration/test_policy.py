@@ -15,11 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
+from allocation.judge import check_outcome
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing, Reason
 from allocation.problem import Alternative, Problem
 from broker.audit import Actor, Change
 from broker.bids import PlaceBid, place_bid
+from broker.counterfactuals.answers import decided_round, rounds_to_explain, write_estimates
 from broker.db import Database, reading, transact, writing
 from broker.errors import InvalidBid, InvalidPolicy, Refused
 from broker.policy.documents import Policy, policy_sha256
@@ -370,6 +372,21 @@ def test_a_round_of_which_every_bid_is_barred_can_be_published(market: Database)
     assert frozen(market).bids == ()
     run_it(market)
     assert set(declines(market)) == {"b1"}
+
+
+def test_what_a_rule_bars_asks_for_no_offer_that_would_have_won(market: Database) -> None:
+    adopt(market, a_policy(approvals=CLOSED_DOOR))
+    an_open_round(market)
+    bid(market, "barred", team="blue")
+    bid(market, "too-large", an_alternative(an_item(units=99)))
+    do(market, close_round, "sprint-1", hours=1)
+    run_it(market)
+    with writing(market) as session:
+        assert rounds_to_explain(session) == ["sprint-1"]
+        decided = decided_round(session, "sprint-1")
+        write_estimates(session, decided)
+    assert [one.bid_key for one in decided.outcome.declines] == ["too-large"]
+    assert check_outcome(decided.problem, decided.outcome) == ()
 
 
 def test_a_bid_competes_with_the_alternatives_that_no_rule_bars(market: Database) -> None:
