@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,9 @@ def test_what_is_no_document_is_refused_with_one_finding(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidPolicy, match=r"none\.json: cannot be read: No such file"):
         read_policy_file(tmp_path / "none.json")
+
+
+def test_the_policy_that_the_documents_show_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "platform-admins.md").read_text()
+    [shown] = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert read_policy(shown.encode()).theme("safer-care")
