@@ -35,6 +35,10 @@ demo: $(VENV)/.run ## build a fictional company, allocate its sprint, serve it o
 test: $(VENV)/.dev browser ## run every test: unit, property, integration, real browser
 	@$(BIN)/python -m pytest
 
+.PHONY: torture
+torture: $(VENV)/.dev ## play more and longer stories against the ledger, on both databases
+	@BROKER_TORTURE=1 $(BIN)/python -m pytest tests/property/test_ledger_machine.py
+
 .PHONY: browser
 browser: $(VENV)/.dev
 	@PATH="$(PATH)" bash tests/browser/install.sh

@@ -19,7 +19,7 @@ SETTINGS = {
     "BROKER_DATABASE_URL": "where the market is stored, such as sqlite:///broker.db",
     "BROKER_SECRET_KEY": "signs what browsers keep; a long random text",
 }
-OTHERS = frozenset({"BROKER_CHROMIUM", "BROKER_ROUNDS"})
+OTHERS = frozenset({"BROKER_CHROMIUM", "BROKER_ROUNDS", "BROKER_TORTURE"})
 """Names that the tests read, and that mean nothing here."""
 DEFAULT_DATABASE_URL = "sqlite:///broker.db"
 

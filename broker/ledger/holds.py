@@ -118,7 +118,7 @@ def refund_award(session: Session, refund: Refund, change: Change) -> int | None
     return post_journal(session, journal, change)
 
 
-def largest_costs(session: Session, row: RoundRow) -> Mapping[str, int]:
+def _offers(session: Session, row: RoundRow) -> Mapping[str, int]:
     """Return the sum of the largest offers of each team's bids."""
     offer = col(AlternativeRow.offer_credits_per_lot) * col(AlternativeRow.max_lots)
     per_bid = (
@@ -134,7 +134,7 @@ def largest_costs(session: Session, row: RoundRow) -> Mapping[str, int]:
 
 def _largest_cost(session: Session, row: RoundRow) -> dict[str, int]:
     """Return what each team's awards could cost: its bids, or what it can spend if that is less."""
-    costs = largest_costs(session, row)
+    costs = _offers(session, row)
     bidders = select(col(RoundTeamRow.team_id), col(RoundTeamRow.credits)).where(
         col(RoundTeamRow.round_id) == row.id
     )
