@@ -21,6 +21,8 @@ from broker.company import NOTICE
 from broker.db import check_schema, connect, reading
 from broker.demo import build_demo
 from broker.errors import Refused
+from broker.ledger.invariants import ledger_violations, read_ledger
+from broker.ledger.tables import JournalRow
 from broker.policy.frozen import check_scores
 from broker.policy.versions import list_versions, policy_of_round
 from broker.rounds import find_round
@@ -232,3 +234,19 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes
         build_demo(f"sqlite:///{file}", noon, never_solves, str)
     assert file.read_bytes() == content
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_every_sprint_of_the_demo_was_paid_for_through_the_ledger(session: Session) -> None:
+    posted = session.execute(
+        select(col(JournalRow.kind), col(RoundRow.key))
+        .join(RoundRow, col(RoundRow.id) == col(JournalRow.round_id))
+        .order_by(col(JournalRow.number))
+    )
+    kinds: dict[str, list[str]] = {key: [] for key in KEYS}
+    for kind, key in posted:
+        kinds[key].append(kind)
+    whole = ["endowment", "hold", "settlement", "release"]
+    assert kinds[KEYS[0]] == whole
+    assert all(kinds[key] == ["carry-over", *whole] for key in KEYS[1:4])
+    assert kinds[KEYS[4]] == ["carry-over", "endowment"]
+    assert ledger_violations(read_ledger(session)) == []
