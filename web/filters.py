@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from flask import Flask
 
@@ -65,6 +66,11 @@ def percent(ratio: float) -> str:
         return f"under 0.01{WIDE}%"
     decimals = 2 if 0 < ratio < WHOLE_SHARE else 0
     return f"{ratio * 100:.{decimals}f}{WIDE}%"
+
+
+def percentage(percent: Fraction) -> str:
+    """Write a percentage as it is, with at most two decimals."""
+    return f"{float(percent):.2f}".rstrip("0").rstrip(".") + f"{THIN}%"
 
 
 def points(ratio: float) -> str:
@@ -146,6 +152,7 @@ def register(app: Flask) -> None:
         ("credits", credits_of),
         ("units_of", units_of),
         ("percent", percent),
+        ("percentage", percentage),
         ("points", points),
         ("times", times),
         ("seconds", seconds),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
+from allocation.counterfactuals import Standing
 from allocation.outcome import (
     FloorReport,
     PriceRule,
@@ -130,6 +131,30 @@ PRICE_RULES: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class StandingWords:
+    """How sure an answer to "what would have won" is: a badge, and a sentence."""
+
+    badge: str
+    meaning: str
+
+
+STANDINGS: Mapping[str, StandingWords] = {
+    Standing.EXACT: StandingWords(
+        "each checked by solving again",
+        "The round was decided again with each of these, everything else as it was.",
+    ),
+    Standing.INTERVAL: StandingWords(
+        "between two bounds",
+        "The offer was not proven further in its time; each other change was checked by solving.",
+    ),
+    Standing.ESTIMATE: StandingWords(
+        "an estimate from list prices",
+        "Bundles and whole lots have no exact price, so this may be off; it was not checked yet.",
+    ),
+}
+
+
 def verdict(report: Report) -> str:
     """Say in a few words how good a result is known to be."""
     if report.status is Status.OPTIMAL:
@@ -177,4 +202,5 @@ def register(app: Flask) -> None:
         PROOF_WORDS=PROOFS,
         TIE_BREAK_WORDS=TIE_BREAKS,
         STOP_WORDS=STOPS,
+        STANDING_WORDS=STANDINGS,
     )

@@ -50,11 +50,12 @@ class Verdict(Enum):
 def answer(decided: DecidedRound, decline: Decline, effort: Effort) -> Answer:
     """Say what would have won: the minimum winning offer, another start, fewer lots, the tier.
 
-    Where the round is not proven the offer is an interval, and no other change is verified.
+    Where the round is not proven the offer is an interval, and a change counts only if it wins
+    whatever the best outcome without it may be.
     """
     bid, alternative = _named(decided, decline)
     offer = winning_offer(decided, decline, effort)
-    if not decided.is_proven or decided.problem.floor_ratio:
+    if decided.problem.floor_ratio:
         return Answer(bid.key, alternative.number, offer)
     changes = tuple(_Search(decided, bid, alternative, effort).changes())
     return Answer(bid.key, alternative.number, offer, changes)
@@ -113,7 +114,7 @@ class _Search:
             self._own(offer),
             self.effort,
             known=before,
-            enough=self.decided.value + 1,
+            enough=self.decided.bound + 1,
             at_most=self._at_most(before, offer) if before else None,
         )
 
@@ -187,7 +188,7 @@ class _Search:
 
     def _wins(self, own: Columns) -> Forced | None:
         """Return the outcome with which some placements of the bid win; None if they do not."""
-        enough = self.decided.value + 1
+        enough = self.decided.bound + 1
         forced = self.decided.force(self.bid, own, self.effort, enough=enough)
         is_won = forced is not None and self._verdict(forced) is Verdict.WINS
         return forced if is_won else None
@@ -195,7 +196,7 @@ class _Search:
     def _verdict(self, forced: Forced) -> Verdict:
         """Say whether the bid is awarded: by value, then by the written tie-break."""
         value = self.decided.value
-        if forced.value > value:
+        if forced.value > self.decided.bound:
             return Verdict.WINS
         if forced.upper < value:
             return Verdict.LOSES

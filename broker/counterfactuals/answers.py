@@ -220,13 +220,18 @@ def _bid_ids(session: Session, run_id: str) -> dict[BidKey, str]:
 
 
 def _outcome(session: Session, run: RunRow) -> Outcome:
+    """Read an outcome back in its own order; databases sort texts in ways of their own."""
     return Outcome(
-        awards=tuple(_awards(session, run)),
-        declines=tuple(_declines(session, run)),
-        prices=tuple(_prices(session, run)),
+        awards=tuple(sorted(_awards(session, run), key=lambda award: award.bid_key)),
+        declines=tuple(sorted(_declines(session, run), key=lambda decline: decline.bid_key)),
+        prices=tuple(sorted(_prices(session, run), key=_price_order)),
         certificate=certificate_from_document(json.loads(run.certificate or "{}")),
         report=report_from_document(json.loads(run.report or "{}")),
     )
+
+
+def _price_order(price: ListPrice) -> tuple[str, dt.date, str]:
+    return price.pool_key, price.day, price.tier
 
 
 def _awards(session: Session, run: RunRow) -> Iterator[Award]:
@@ -234,7 +239,6 @@ def _awards(session: Session, run: RunRow) -> Iterator[Award]:
         select(AwardRow, col(BidRow.key))
         .join(BidRow, col(BidRow.id) == col(AwardRow.bid_id))
         .where(col(AwardRow.run_id) == run.id)
-        .order_by(col(BidRow.key))
     )
     for row, key in rows:
         place = BidKey(key), row.alternative, row.start, row.lots
@@ -247,7 +251,6 @@ def _declines(session: Session, run: RunRow) -> Iterator[Decline]:
         .join(BidRow, col(BidRow.id) == col(DeclineRow.bid_id))
         .outerjoin(PoolRow, col(PoolRow.id) == col(DeclineRow.pool_id))
         .where(col(DeclineRow.run_id) == run.id, _BY_THE_RUN)
-        .order_by(col(BidRow.key))
     )
     for row, key, pool_key in rows:
         pool = PoolKey(pool_key) if pool_key else None

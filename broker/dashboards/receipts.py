@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import Select, and_, select
 from sqlmodel import Session
 
 from broker.dashboards.briefs import PublishedRun, RoundBrief, find_decided, published_run
+from broker.dashboards.counterfactuals import WinningFacts, winning_facts
 from broker.dashboards.heatmaps import DayUse, day_use
 from broker.dashboards.sources import (
     ALTERNATIVE,
@@ -17,6 +19,7 @@ from broker.dashboards.sources import (
     BID,
     DECLINE,
     ITEM,
+    LIST_PRICE,
     POOL,
     PUBLISHED_RUN,
     ROUND,
@@ -24,6 +27,8 @@ from broker.dashboards.sources import (
 )
 from broker.dashboards.use import day_table
 from broker.errors import NotFound
+from broker.policy.frozen import score_of
+from broker.tables import BidRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,11 @@ class AwardFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeclineFacts:
-    """Why the bid did not win. The pool and day are None where no single place decided it."""
+    """Why the bid did not win. The pool and day are None where no single place decided it.
+
+    Units: the list cost is of one lot at its cheapest start, in millionths of a credit at a
+    multiplier of 100 %.
+    """
 
     reason: str
     alternative: AlternativeFacts | None
@@ -91,8 +100,29 @@ class DeclineFacts:
     unit: str | None
     owner: str | None
     day: dt.date | None
-    minimum_winning_offer_credits: int | None
     detail: str
+    winning: WinningFacts | None
+    list_cost_microcredits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FactorFacts:
+    """One published reason why an offer counts more or less than it is. Units: percent."""
+
+    percent: Fraction
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFacts:
+    """How the offer became the value score: frozen at the close. Units: percent.
+
+    `multiplier_percent` is None where value scores came with the round's files.
+    """
+
+    multiplier_percent: int | None
+    policy_version: int | None
+    factors: tuple[FactorFacts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +142,7 @@ class Receipt:
     award: AwardFacts | None
     decline: DeclineFacts | None
     place: tuple[DayUse, ...]
+    score: ScoreFacts
 
 
 def receipt(session: Session, bid_id: str) -> Receipt:
@@ -139,7 +170,15 @@ def receipt(session: Session, bid_id: str) -> Receipt:
         award=_award(session, run.run_id, bid_id, alternatives),
         decline=decline,
         place=_place(session, brief.id, decline),
+        score=_score(session, bid_id, brief),
     )
+
+
+def _score(session: Session, bid_id: str, brief: RoundBrief) -> ScoreFacts:
+    at = brief.closed_at or dt.datetime.combine(brief.starts_on, dt.time(), dt.UTC)
+    score = score_of(session, session.get_one(BidRow, bid_id), at)
+    factors = tuple(FactorFacts(factor.percent, factor.reason) for factor in score.factors)
+    return ScoreFacts(score.multiplier_percent, score.policy_version, factors)
 
 
 def _decided_bid(bid_id: str) -> Select[Any]:
@@ -221,17 +260,53 @@ def _decline(
     ).first()
     if row is None:
         return None
+    asked = next((one for one in alternatives if one.number == row.alternative), None)
     return DeclineFacts(
         reason=row.reason,
-        alternative=next((one for one in alternatives if one.number == row.alternative), None),
+        alternative=asked,
         pool_key=row.pool_key,
         pool=row.pool,
         unit=row.unit,
         owner=row.owner,
         day=row.day,
-        minimum_winning_offer_credits=row.minimum_winning_offer_credits,
         detail=row.detail,
+        winning=winning_facts(session, run_id, bid_id, row.minimum_winning_offer_credits),
+        list_cost_microcredits=_list_cost(session, run_id, asked) if asked else None,
     )
+
+
+def _list_cost(session: Session, run_id: str, asked: AlternativeFacts) -> int | None:
+    """Return what one lot costs at list prices at its cheapest start, if it has a price."""
+    keys = {item.pool_key for item in asked.items}
+    rows = session.execute(
+        select(POOL.c.key, LIST_PRICE.c.day, LIST_PRICE.c.list_price_microcredits)
+        .join(POOL, POOL.c.id == LIST_PRICE.c.pool_id)
+        .where(
+            LIST_PRICE.c.run_id == run_id,
+            LIST_PRICE.c.tier == asked.tier,
+            POOL.c.key.in_(sorted(keys)),
+            LIST_PRICE.c.day.between(asked.earliest_start, asked.last_day),
+        )
+    )
+    prices = {(key, day): price for key, day, price in rows}
+    days = (asked.latest_start - asked.earliest_start).days + 1
+    starts = (asked.earliest_start + dt.timedelta(days=n) for n in range(days))
+    costs = [cost for start in starts if (cost := _cost_from(start, asked, prices)) is not None]
+    return min(costs, default=None)
+
+
+def _cost_from(
+    start: dt.date, asked: AlternativeFacts, prices: dict[tuple[str, dt.date], int]
+) -> int | None:
+    """Return what one lot costs from a start day; None where a day has no units, so no price."""
+    cost = 0
+    for item in asked.items:
+        for n in range(item.offset_days, item.offset_days + item.days):
+            price = prices.get((item.pool_key, start + dt.timedelta(days=n)))
+            if price is None:
+                return None
+            cost += item.units_per_lot * price
+    return cost
 
 
 def _place(session: Session, round_id: str, decline: DeclineFacts | None) -> tuple[DayUse, ...]:

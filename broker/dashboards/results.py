@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, func, select
 from sqlmodel import Session
 
+from allocation.counterfactuals import Standing
 from allocation.outcome import Reason
 from allocation.problem import Tier
 from broker.dashboards.briefs import PublishedRun, RoundBrief, find_decided, published_run
+from broker.dashboards.counterfactuals import COUNTERFACTUAL
 from broker.dashboards.listings import Column, Kind, Listing, Question, Subject, Table, list_rows
 from broker.dashboards.sources import (
     ALTERNATIVE,
@@ -124,13 +126,23 @@ def decline_table(round_id: str) -> Table:
             DECLINE, and_(DECLINE.c.bid_id == BID.c.id, DECLINE.c.run_id == PUBLISHED_RUN.c.run_id)
         )
         .outerjoin(POOL, POOL.c.id == DECLINE.c.pool_id)
+        .outerjoin(
+            COUNTERFACTUAL,
+            and_(
+                COUNTERFACTUAL.c.run_id == DECLINE.c.run_id,
+                COUNTERFACTUAL.c.bid_id == DECLINE.c.bid_id,
+                COUNTERFACTUAL.c.standing == Standing.EXACT,
+            ),
+        )
         .add_columns(
             DECLINE.c.reason,
             DECLINE.c.alternative,
             POOL.c.key.label("pool_key"),
             POOL.c.name.label("pool"),
             DECLINE.c.day,
-            DECLINE.c.minimum_winning_offer_credits,
+            func.coalesce(
+                DECLINE.c.minimum_winning_offer_credits, COUNTERFACTUAL.c.upper_credits
+            ).label("minimum_winning_offer_credits"),
             DECLINE.c.detail,
         )
     )

@@ -19,6 +19,7 @@ from broker.dashboards.briefs import (
     find_round,
     published_run,
 )
+from broker.dashboards.counterfactuals import ExplainedCount, explained_count
 from broker.dashboards.listings import Column, Kind, Listing, Question, Table, list_rows
 from broker.dashboards.sources import (
     DECIDED,
@@ -92,6 +93,7 @@ class RoundScreen:
     round: RoundBrief
     snapshot: Snapshot | None
     run: PublishedRun | None
+    explained: ExplainedCount | None
     reasons: tuple[ReasonCount, ...]
     floors: tuple[FloorRow, ...]
     runs: Listing
@@ -118,6 +120,7 @@ def round_screen(
         round=brief,
         snapshot=_snapshot(session, brief.id),
         run=run,
+        explained=_explained(session, run),
         reasons=_reasons(session, brief.id),
         floors=_floors(session, run),
         runs=list_rows(session, run_table(brief.id), runs),
@@ -209,6 +212,10 @@ def _reasons(session: Session, round_id: str) -> tuple[ReasonCount, ...]:
         .order_by(count.desc(), DECLINE.c.reason)
     )
     return tuple(ReasonCount(*row) for row in rows)
+
+
+def _explained(session: Session, run: PublishedRun | None) -> ExplainedCount | None:
+    return explained_count(session, run.run_id, run.report.counts.declined) if run else None
 
 
 def _floors(session: Session, run: PublishedRun | None) -> tuple[FloorRow, ...]:
