@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlmodel import Session, col
 
 from allocation.outcome import Reason
@@ -53,18 +53,29 @@ class Score:
 
 def score_of(session: Session, bid: BidRow, at: dt.datetime) -> Score:
     """Return the score of a bid: frozen by the close, else by the policy in force at a moment."""
-    if session.get(BidPledgeRow, bid.id) is None:
+    known = session.execute(_frozen_score(bid)).first()
+    if known is None:
         return Score(None, _as_imported(session, bid), (), None, is_estimate=False)
-    score = session.get(BidScoreRow, bid.id)
-    if score is None:
+    if known.multiplier_percent is None:
         return _estimate(session, bid, at)
-    in_force = policy_of_round(session, session.get_one(RoundRow, bid.round_id))
     return Score(
-        score.multiplier_percent,
+        known.multiplier_percent,
         _factors(session, bid),
         tuple(_bars(session, col(BidRow.id) == bid.id).get(bid.id, ())),
-        in_force.version if in_force else None,
+        known.policy_version,
         is_estimate=False,
+    )
+
+
+def _frozen_score(bid: BidRow) -> Select[int, int | None]:
+    """Look up what a round froze for a bid; no row for a bid that came from a folder."""
+    of_round = col(RoundPolicyRow.round_id) == bid.round_id
+    return (
+        select(col(BidScoreRow.multiplier_percent), col(RoundPolicyRow.policy_version))
+        .select_from(BidPledgeRow)
+        .outerjoin(BidScoreRow, col(BidScoreRow.bid_id) == col(BidPledgeRow.bid_id))
+        .outerjoin(RoundPolicyRow, of_round)
+        .where(col(BidPledgeRow.bid_id) == bid.id)
     )
 
 
