@@ -17,7 +17,7 @@ from allocation.engine.floor_search import find_floors
 from allocation.engine.floor_stages import FloorState, meet_floors, search_without_floors
 from allocation.engine.list_prices import settle_prices
 from allocation.engine.logbook import Reporter
-from allocation.engine.relaxation import solve_relaxation
+from allocation.engine.relaxation import fastest_algorithm, solve_relaxation
 from allocation.engine.run import Keeper, Run
 from allocation.engine.search import Clock, Deadline
 from allocation.engine.settling import ask_second_opinion, break_ties, wants_second_opinion
@@ -102,7 +102,7 @@ def relax(run: Run) -> None:
     is_large = count > LARGEST_PLAIN_LP
     run.relaxed = None
     if not is_large or deadline.seconds_left() > LP_SECONDS * count:
-        run.relaxed = solve_relaxation(run.model, deadline)
+        run.relaxed = solve_relaxation(run.model, deadline, fastest_algorithm(run.model))
     run.priced = settle_prices(run.model, run.relaxed, deadline)
 
 

@@ -30,9 +30,22 @@ class Algorithm:
     solver: mathopt.SolverType
     method: mathopt.LPAlgorithm | None
 
+    @property
+    def name(self) -> str:
+        """The solver's name, for the report."""
+        return "HiGHS" if self.solver is mathopt.SolverType.HIGHS else str(self.solver.name)
+
 
 NAMED = Algorithm(mathopt.SolverType.GLOP, mathopt.LPAlgorithm.DUAL_SIMPLEX)
 """The one whose duals are the prices where the rule for them cannot be followed."""
+INTERIOR = Algorithm(mathopt.SolverType.HIGHS, mathopt.LPAlgorithm.BARRIER)
+"""An interior point brought to a corner; it takes less time where there are many rows."""
+FEWEST_PLACEMENTS = 10_000
+FEWEST_ROWS, MOST_ROWS = 300, 2_500
+"""Rounds of more placements and so many rows of units and credits are left to it.
+
+With more rows the rule for prices may not be followed, and the named algorithm would be asked anew.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,13 @@ class Relaxation:
     fraction: Floats
     duals: Duals
     algorithm: Algorithm = NAMED
+
+
+def fastest_algorithm(model: Model) -> Algorithm:
+    """Choose by size who solves the relaxation; the list prices are the same either way."""
+    rows = sum(len(block.upper) for block in (model.reserved, model.total, model.credits))
+    is_large = model.columns.count > FEWEST_PLACEMENTS and FEWEST_ROWS <= rows <= MOST_ROWS
+    return INTERIOR if is_large else NAMED
 
 
 def solve_relaxation(

@@ -28,7 +28,8 @@ from allocation.problem import Problem
 
 Keeper = Callable[[Outcome], None]
 KEEPING_SHARE = 0.1
-"""The part of the time so far that may have gone into handing over outcomes."""
+KEEPING_SECONDS = 1.0
+"""The part of the time so far that may have gone into handing over outcomes, or so much."""
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Run:
         Where many components ask for it, only a small part of the time goes into that.
         """
         began = self.clock()
-        if self.kept_seconds <= KEEPING_SHARE * (began - self.began):
+        if self.kept_seconds <= max(KEEPING_SECONDS, KEEPING_SHARE * (began - self.began)):
             self.keep(self.outcome())
             self.kept_seconds += self.clock() - began
 
@@ -158,7 +159,8 @@ class Run:
     def described(self) -> dict[str, object]:
         """Name the solvers that were asked, and what they failed to answer."""
         asked = {name for search in self.searches for name in search.incumbent.bounds}
-        names = ["GLOP"] if self.relaxed else []
-        described = describe_solver("portfolio", names + sorted(asked), self.options)
+        relaxed = [self.relaxed.algorithm.name] if self.relaxed else []
+        names = [*relaxed, *sorted(asked.difference(relaxed))]
+        described = describe_solver("portfolio", names, self.options)
         failures = self.logbook.failures
         return described | ({"failures": failures} if failures else {})
