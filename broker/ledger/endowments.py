@@ -101,8 +101,10 @@ def ensure_endowed(session: Session, row: RoundRow, change: Change) -> None:
         endow_round(session, row, change)
 
 
-def top_up(session: Session, row: RoundRow, wanted: Credits, moment: str, change: Change) -> None:
-    """Bring teams up to the credits that a round names for them, where they have less."""
+def top_up(
+    session: Session, row: RoundRow, wanted: Mapping[str, int], moment: str, change: Change
+) -> None:
+    """Bring teams, by id, up to the credits that a round names for them, where they have less."""
     available = balances(session, AccountKind.AVAILABLE)
     missing = {team: amount - available.get(team, 0) for team, amount in wanted.items()}
     journal = Journal(
