@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from allocation.wire import Document
+from broker.policy.tables import RoundPolicyRow
 from broker.rounds import find_round
 from broker.tables import RoundRow, RunRow, SnapshotRow
 
@@ -28,10 +29,13 @@ def show_round(session: Session, key: str) -> Document:
     """Return a round with its runs, the earliest first. Raises: NotFound."""
     row = find_round(session, key)
     snapshot = session.get(SnapshotRow, row.id)
+    frozen = session.get(RoundPolicyRow, row.id)
     runs = select(RunRow).where(col(RunRow.round_id) == row.id).order_by(col(RunRow.fence))
     return _round(row) | {
         "problem_sha256": snapshot.problem_sha256 if snapshot else None,
         "snapshot_sha256": snapshot.document_sha256 if snapshot else None,
+        "policy_version": frozen.policy_version if frozen else None,
+        "scores_sha256": frozen.scores_sha256 if frozen else None,
         "runs": [_run(run) for run in session.scalars(runs)],
     }
 

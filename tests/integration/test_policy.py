@@ -30,6 +30,7 @@ from broker.policy.pledges import NO_PLEDGE, Pledge
 from broker.policy.scores import FactorKind
 from broker.policy.tables import PolicyVersionRow, RoundPolicyRow
 from broker.policy.versions import Adoption, adopt_policy, policy_in_force, policy_of_round
+from broker.round_documents import show_round
 from broker.rounds import close_round, create_round, find_round, open_round
 from broker.snapshots import frozen_problem
 from broker.tables import AwardRow, BidRow, DeclineRow
@@ -268,7 +269,10 @@ def test_the_close_says_in_the_log_which_policy_it_froze(market: Database) -> No
     with reading(market) as session:
         [closed] = [event for event in events(session) if event.kind == "round.closed"]
         row = session.get_one(RoundPolicyRow, find_round(session, "sprint-1").id)
+        shown = show_round(session, "sprint-1")
     facts = json.loads(closed.facts)
+    assert shown["policy_version"] == facts["policy_version"]
+    assert shown["scores_sha256"] == facts["scores_sha256"]
     assert facts["policy_version"] == row.policy_version == 1
     assert facts["policy_sha256"] == policy_sha256(a_policy())
     assert facts["scores_sha256"] == row.scores_sha256
