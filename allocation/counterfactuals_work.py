@@ -8,8 +8,11 @@ where an answer is computed.
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 from functools import lru_cache
+from multiprocessing import parent_process
 from typing import Any
 
 from allocation import wire
@@ -17,6 +20,8 @@ from allocation.counterfactuals import Answer
 from allocation.outcome import Outcome
 from allocation.problem import BidKey, Problem
 
+ABANDONED = 1
+"""The exit code of a process that nobody waits for."""
 MOST_NODES = 20_000
 """How far branch and bound goes for one question; the seconds per bid are the other limit."""
 
@@ -28,6 +33,18 @@ def parcel(problem: Problem, outcome: Outcome) -> bytes:
         "outcome": wire.outcome_document(outcome),
     }
     return wire.canonical_json(document)
+
+
+def end_with_the_parent() -> None:
+    """Have this process end when the one that hands out the parcels is gone, however it went."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_for_the_end, args=(parent,), daemon=True).start()
+
+
+def _wait_for_the_end(parent: Any) -> None:
+    parent.join()
+    os._exit(ABANDONED)
 
 
 def answer_bids(

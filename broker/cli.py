@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("folders:check", "Judge an output folder without the solver."),
     "ledger": ("ledger:ledger", "Export every credit that moved."),
     "demo": ("service:demo", "Build a fictional company, run its round, serve it."),
+    "worker": ("explanations:worker", "Do what happens by itself, every minute."),
     "serve": ("service:serve", "Serve the screens."),
 }
 """Where each command stands, and what it does in a line."""

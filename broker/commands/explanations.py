@@ -1,14 +1,17 @@
-"""`broker explain`: what would have won, for the declined bids of a published round."""
+"""`broker explain` and `broker worker`: what would have won, on request and by itself."""
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 
 import click
 
 from broker.clock import system_clock
+from broker.commands.exits import DONE
 from broker.commands.market import market_of
 from broker.commands.options import Seconds, json_option, quiet_option, workers_option
 from broker.commands.speech import say_json
@@ -16,6 +19,8 @@ from broker.counterfactuals.answers import Progress
 from broker.counterfactuals.working import Budget, Explained, explain_round, processes
 
 DEFAULTS = Budget()
+NICENESS = 10
+"""How far the worker stands back behind the market on the same processors."""
 
 
 @click.command()
@@ -54,6 +59,27 @@ def explain(
         say_json({"round_key": explained.round_key, **asdict(explained.progress)})
     elif not is_quiet:
         click.echo(_sentence(explained))
+
+
+@click.command()
+@click.option("--with-input", is_flag=True, hidden=True, help="End when standard input ends.")
+@click.pass_obj
+def worker(environment: Mapping[str, str], *, with_input: bool) -> None:
+    """Do what happens by itself, every minute: explain declined bids. Serving starts one too."""
+    db = market_of(environment)
+    from broker.background import background  # noqa: PLC0415  # no other command needs the queue
+
+    os.nice(NICENESS)
+    if with_input:
+        threading.Thread(target=_end_with_the_input, daemon=True).start()
+    background(db, system_clock).create_consumer(workers=1, check_worker_health=False).run()
+
+
+def _end_with_the_input() -> None:
+    """Wait for the end of the input, which comes when the server is gone."""
+    while sys.stdin.read(1):
+        pass
+    os._exit(DONE)
 
 
 def _sentence(explained: Explained) -> str:

@@ -12,9 +12,11 @@ from broker.clock import system_clock
 from broker.commands.market import command_line, market_of
 from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, report_lines, say_json
+from broker.counterfactuals.answers import decided_round, write_estimates
+from broker.db import transact
 from broker.runs import Ran, run_round
 from broker.solving import solve
-from broker.states import RunPurpose
+from broker.states import RunPurpose, RunState
 
 
 @click.command()
@@ -34,8 +36,9 @@ def run(
     is_quiet: bool,
 ) -> None:
     """Allocate ROUND and publish the result, exactly once; safe to repeat."""
+    db = market_of(environment)
     ran = run_round(
-        market_of(environment),
+        db,
         round_key,
         options,
         system_clock,
@@ -44,6 +47,8 @@ def run(
         progress_to_terminal(is_quiet=is_quiet),
         purpose=RunPurpose.REHEARSAL if rehearse else RunPurpose.PUBLICATION,
     )
+    if ran.run_state is RunState.PUBLISHED:
+        transact(db, lambda session: write_estimates(session, decided_round(session, round_key)))
     if as_json:
         say_json(_document(ran))
     elif not is_quiet:

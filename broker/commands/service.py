@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import NoReturn
@@ -22,6 +23,7 @@ HOME = "127.0.0.1"
 PORT = click.IntRange(1, 65535)
 WORKERS = 2
 APPLICATION = "web.wsgi:app"
+WORKER = (sys.executable, "-c", "from broker.cli import main; main()", "worker", "--with-input")
 SAFE_DEFAULTS = (
     "--worker-class=gthread",
     "--threads=8",
@@ -50,10 +52,19 @@ def serve(environment: Mapping[str, str], host: str, port: int, workers: int) ->
 
 
 def become_server(host: str, port: int, workers: int, environment: Mapping[str, str]) -> NoReturn:
-    """Replace this process with the web server."""
+    """Replace this process with the web server; a worker beside it ends when the server does."""
     command = server_command(host, port, workers)
+    _start_worker(environment)
     sys.stdout.flush()
     os.execve(command[0], command, environment)  # noqa: S606  # no shell, and our own program
+
+
+def _start_worker(environment: Mapping[str, str]) -> None:
+    """Start the worker of the periodic job. It holds on to a pipe that the server leaves open."""
+    input_, kept_open = os.pipe()
+    os.set_inheritable(kept_open, True)  # noqa: FBT003  # the library's own order
+    subprocess.Popen(WORKER, stdin=input_, env=dict(environment), start_new_session=True)  # noqa: S603  # ours
+    os.close(input_)
 
 
 def server_command(host: str, port: int, workers: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from sqlmodel import Session
 
 from allocation.counterfactuals import Answer
-from allocation.counterfactuals_work import answer_bids, parcel
+from allocation.counterfactuals_work import answer_bids, end_with_the_parent, parcel
 from allocation.problem import BidKey
 from broker.clock import Clock
 from broker.counterfactuals.answers import (
@@ -57,7 +57,8 @@ class Explained:
 @contextmanager
 def processes(budget: Budget) -> Iterator[Executor]:
     """Give processes that share nothing with this one; what is not begun at the end is dropped."""
-    pool = ProcessPoolExecutor(budget.workers, mp_context=get_context("spawn"))
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(budget.workers, mp_context=context, initializer=end_with_the_parent)
     try:
         yield pool
     finally:
