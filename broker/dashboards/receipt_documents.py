@@ -34,6 +34,10 @@ def receipt_document(receipt: Receipt) -> Document:
             {"percent": str(factor.percent), "reason": factor.reason}
             for factor in receipt.score.factors
         ],
+        "bars": [
+            {"alternative": bar.alternative, "reason": bar.reason, "detail": bar.detail}
+            for bar in receipt.score.bars
+        ],
         "award": _award(receipt.award) if receipt.award else None,
         "decline": _decline(receipt.decline) if receipt.decline else None,
         "days": [

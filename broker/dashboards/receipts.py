@@ -114,15 +114,26 @@ class FactorFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BarFacts:
+    """A rule of the policy that kept an alternative out of the round, and how to meet it."""
+
+    alternative: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreFacts:
     """How the offer became the value score: frozen at the close. Units: percent.
 
-    `multiplier_percent` is None where value scores came with the round's files.
+    `multiplier_percent` is None where value scores came with the round's files. `bars` say which
+    alternatives a rule of the policy kept out, and how to meet it.
     """
 
     multiplier_percent: int | None
     policy_version: int | None
     factors: tuple[FactorFacts, ...]
+    bars: tuple[BarFacts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +189,8 @@ def _score(session: Session, bid_id: str, brief: RoundBrief) -> ScoreFacts:
     at = brief.closed_at or dt.datetime.combine(brief.starts_on, dt.time(), dt.UTC)
     score = score_of(session, session.get_one(BidRow, bid_id), at)
     factors = tuple(FactorFacts(factor.percent, factor.reason) for factor in score.factors)
-    return ScoreFacts(score.multiplier_percent, score.policy_version, factors)
+    bars = tuple(BarFacts(bar.alternative, bar.reason, bar.detail) for bar in score.bars)
+    return ScoreFacts(score.multiplier_percent, score.policy_version, factors, bars)
 
 
 def _decided_bid(bid_id: str) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""A policy in force scores what teams bid; the close freezes it, and every bid is decided once."""
+"""A policy in force scores what teams bid, and the close of a round freezes it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,26 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col
 
-from allocation.folders import RoundFolder
-from allocation.judge import check_outcome
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome, Pricing, Reason
-from allocation.problem import Alternative, Problem
+from allocation.outcome import Outcome, Pricing
+from allocation.problem import Problem
 from broker.audit import Actor, Change
-from broker.bids import PlaceBid, place_bid
-from broker.counterfactuals.answers import decided_round, rounds_to_explain, write_estimates
 from broker.db import Database, reading, transact, writing
 from broker.errors import InvalidBid, InvalidPolicy, Refused
-from broker.policy.documents import Policy, policy_sha256
-from broker.policy.frozen import Score, check_scores, score_of
+from broker.policy.documents import policy_sha256
+from broker.policy.frozen import check_scores
 from broker.policy.pledges import NO_PLEDGE, Pledge
 from broker.policy.scores import FactorKind
 from broker.policy.tables import PolicyVersionRow, RoundPolicyRow
-from broker.policy.versions import Adoption, adopt_policy, policy_in_force, policy_of_round
+from broker.policy.versions import Adoption, adopt_policy, policy_in_force
 from broker.round_documents import show_round
-from broker.rounds import close_round, create_round, find_round, open_round
-from broker.snapshots import frozen_problem
-from broker.tables import AwardRow, BidRow, DeclineRow
-from tests.builders import a_bid, a_problem, a_team, an_alternative, an_item
+from broker.rounds import close_round, find_round
+from broker.tables import BidRow
+from tests.builders import a_bid, a_problem, an_alternative
 from tests.markets import (
     NOON,
     a_change,
@@ -45,73 +37,19 @@ from tests.markets import (
     events,
     run_it,
 )
-from tests.policies import READY, REQUIRED, THEME, a_document, a_policy, readiness
-
-LAWYER = Actor("grace")
-CLOSED_DOOR = [{"classification": "internal", "ask": "the data board", "approved_teams": ["red"]}]
-"""A rule for pools of the classification that `described` gives to every pool."""
-
-
-def do(db: Database, service: Callable[..., Any], *arguments: Any, hours: float = 0) -> Any:
-    return transact(db, lambda session: service(session, *arguments, a_change(hours)))
-
-
-def adopt(db: Database, policy: Policy, *, hours: float = 0, **more: Any) -> int | None:
-    version: int | None = do(db, adopt_policy, Adoption(policy, "Because.", **more), hours=hours)
-    return version
-
-
-def an_open_round(db: Database) -> None:
-    teams = [a_team("red"), a_team("blue")]
-    offer: RoundFolder = described(a_problem(teams=teams))
-    do(db, create_round, offer)
-    do(db, open_round, "sprint-1")
-
-
-def bid(
-    db: Database,
-    key: str,
-    *alternatives: Alternative,
-    team: str = "red",
-    pledge: Pledge = READY,
-    hours: float = 0,
-) -> str:
-    wish = PlaceBid("sprint-1", key, team, "Train", alternatives or (an_alternative(),), pledge)
-    bid_id: str = do(db, place_bid, wish, hours=hours)
-    return bid_id
-
-
-def score(db: Database, bid_id: str, hours: float = 0) -> Score:
-    with reading(db) as session:
-        return score_of(session, session.get_one(BidRow, bid_id), a_change(hours).at)
-
-
-def frozen(db: Database) -> Problem:
-    with reading(db) as session:
-        return frozen_problem(session, find_round(session, "sprint-1"))
-
-
-def value_scores(db: Database) -> dict[str, list[int]]:
-    return {
-        one.key: [way.value_score_per_lot for way in one.alternatives] for one in frozen(db).bids
-    }
-
-
-def declines(db: Database) -> dict[str, DeclineRow]:
-    with reading(db) as session:
-        rows = session.execute(
-            select(col(BidRow.key), DeclineRow).join(
-                DeclineRow, col(DeclineRow.bid_id) == col(BidRow.id)
-            )
-        )
-        return dict(rows.all())
-
-
-def drop_guard(session: Session, table: str) -> None:
-    """Let a table's rows be rewritten, as whoever owns the database can."""
-    on = f" ON {table}" if session.get_bind().dialect.name == "postgresql" else ""
-    session.execute(text(f"DROP TRIGGER guard_{table}_update{on}"))
-
+from tests.policies import READY, REQUIRED, THEME, a_policy, readiness
+from tests.policy_markets import (
+    CLOSED_DOOR,
+    LAWYER,
+    adopt,
+    an_open_round,
+    bid,
+    do,
+    drop_guard,
+    frozen,
+    score,
+    value_scores,
+)
 
 # --- versions ------------------------------------------------------------------------------------
 
@@ -324,217 +262,6 @@ def test_a_pledge_that_makes_no_sense_is_refused_with_the_bid(market: Database, 
         bid(market, "b1", pledge=pledge)
     assert len(caught.value.findings) == 1
     assert caught.value.findings[0].startswith(finding)
-
-
-# --- bars ----------------------------------------------------------------------------------------
-
-
-def test_a_bid_that_a_rule_bars_is_declined_with_the_rule_and_how_to_meet_it(
-    either_market: Database,
-) -> None:
-    adopt(
-        either_market,
-        a_policy(
-            readiness=readiness(success_measure=REQUIRED),
-            approvals=CLOSED_DOOR,
-            eligibility=[{"pool_key": "gpu", "ask": "Ada", "eligible_teams": ["red", "blue"]}],
-        ),
-    )
-    an_open_round(either_market)
-    bid(either_market, "fine")
-    bid(either_market, "unready", pledge=replace(READY, success_measure=""))
-    bid(either_market, "unapproved", team="blue")
-    bid(either_market, "too-large", an_alternative(an_item(units=99)))
-    do(either_market, close_round, "sprint-1", hours=1)
-    assert [one.key for one in frozen(either_market).bids] == ["fine", "too-large"]
-    run_it(either_market)
-    found = declines(either_market)
-    assert {key: row.reason for key, row in found.items()} == {
-        "unready": Reason.POLICY,
-        "unapproved": Reason.APPROVAL_MISSING,
-        "too-large": Reason.EXCEEDS_POOL,
-    }
-    assert "requires a success measure" in found["unready"].detail
-    assert "Next time: ask the data board" in found["unapproved"].detail
-    assert found["unapproved"].pool_id is not None
-
-
-def test_every_bid_of_a_round_is_decided_exactly_once(market: Database) -> None:
-    adopt(market, a_policy(approvals=CLOSED_DOOR))
-    an_open_round(market)
-    for n in range(8):
-        bid(market, f"b{n}", an_alternative(an_item(units=4)), team=("red", "blue")[n % 2])
-    do(market, close_round, "sprint-1", hours=1)
-    run_it(market)
-    with reading(market) as session:
-        awarded = list(session.scalars(select(col(AwardRow.bid_id))))
-        declined = list(session.scalars(select(col(DeclineRow.bid_id))))
-        bids = list(session.scalars(select(col(BidRow.id))))
-    assert sorted(awarded + declined) == sorted(bids)
-    assert awarded
-
-
-def test_a_round_of_which_every_bid_is_barred_can_be_published(market: Database) -> None:
-    adopt(market, a_policy(approvals=CLOSED_DOOR))
-    an_open_round(market)
-    bid(market, "b1", team="blue")
-    do(market, close_round, "sprint-1", hours=1)
-    assert frozen(market).bids == ()
-    run_it(market)
-    assert set(declines(market)) == {"b1"}
-
-
-def test_what_a_rule_bars_asks_for_no_offer_that_would_have_won(either_market: Database) -> None:
-    adopt(either_market, a_policy(approvals=CLOSED_DOOR))
-    an_open_round(either_market)
-    bid(either_market, "barred", team="blue")
-    bid(either_market, "too-large", an_alternative(an_item(units=99)))
-    do(either_market, close_round, "sprint-1", hours=1)
-    run_it(either_market)
-    with writing(either_market) as session:
-        assert rounds_to_explain(session) == ["sprint-1"]
-        decided = decided_round(session, "sprint-1")
-        write_estimates(session, decided)
-    assert [one.bid_key for one in decided.outcome.declines] == ["too-large"]
-    assert check_outcome(decided.problem, decided.outcome) == ()
-
-
-def test_a_bid_competes_with_the_alternatives_that_no_rule_bars(either_market: Database) -> None:
-    teams = [a_team("red"), a_team("blue")]
-    labels = described(a_problem(a_bid("x", an_alternative(an_item("gpu"), an_item("open")))))
-    offer = replace(
-        labels,
-        problem=replace(labels.problem, bids=(), teams=tuple(teams)),
-        pools={
-            key: replace(label, classification="" if key == "open" else "internal")
-            for key, label in labels.pools.items()
-        },
-        teams={team.key: team.key for team in teams},
-    )
-    adopt(either_market, a_policy(approvals=CLOSED_DOOR))
-    do(either_market, create_round, offer)
-    do(either_market, open_round, "sprint-1")
-    ways = (an_alternative(an_item("gpu")), an_alternative(an_item("open"), number=2, offer=9))
-    bid_id = bid(either_market, "b1", *ways, team="blue")
-    assert [bar.alternative for bar in score(either_market, bid_id).bars] == [1]
-    do(either_market, close_round, "sprint-1", hours=1)
-    [one] = frozen(either_market).bids
-    assert [way.number for way in one.alternatives] == [2]
-    run_it(either_market)
-    assert declines(either_market) == {}
-    assert [bar.reason for bar in score(either_market, bid_id).bars] == [Reason.APPROVAL_MISSING]
-
-
-# --- what the database refuses -------------------------------------------------------------------
-
-FORBIDDEN = {
-    "changing a policy": "UPDATE policy_version SET document = '{}'",
-    "deleting a policy": "DELETE FROM policy_version",
-    "leaving out a version": (
-        "INSERT INTO policy_version SELECT 7, document, document_sha256, author, NULL, reason, "
-        "adopted_at, in_force_from FROM policy_version"
-    ),
-    "changing a multiplier": "UPDATE bid_score SET multiplier_percent = 200",
-    "deleting a multiplier": "DELETE FROM bid_score",
-    "changing a factor": "UPDATE bid_factor SET percent = 200",
-    "deleting a factor": "DELETE FROM bid_factor",
-    "adding a factor": "INSERT INTO bid_factor SELECT bid_id, 9, 'theme', 200, '' FROM bid_score",
-    "changing a bar": "UPDATE barred_alternative SET reason = 'policy'",
-    "deleting a bar": "DELETE FROM barred_alternative",
-    "adding a bar": (
-        "INSERT INTO barred_alternative SELECT bid_id, number, 9, 'policy', NULL, '' "
-        "FROM alternative"
-    ),
-    "changing the policy of a round": "UPDATE round_policy SET policy_version = NULL",
-    "deleting the policy of a round": "DELETE FROM round_policy",
-    "changing a pledge after the close": "UPDATE bid_pledge SET theme_key = 'care'",
-    "deleting a pledge after the close": "DELETE FROM bid_pledge",
-    "approving the own policy": (
-        "INSERT INTO policy_version SELECT 2, document, document_sha256, 'eve', 'eve', reason, "
-        "adopted_at, in_force_from FROM policy_version"
-    ),
-}
-
-
-@pytest.mark.parametrize("deed", FORBIDDEN)
-def test_the_database_refuses(either_market: Database, deed: str) -> None:
-    adopt(either_market, a_policy(approvals=CLOSED_DOOR))
-    an_open_round(either_market)
-    bid(either_market, "b1")
-    bid(either_market, "b2", team="blue")
-    do(either_market, close_round, "sprint-1", hours=1)
-    with pytest.raises(IntegrityError), Session(either_market.writer) as session, session.begin():
-        session.execute(text(FORBIDDEN[deed]))
-
-
-def test_sqlite_lets_nobody_replace_a_policy(market: Database) -> None:
-    adopt(market, a_policy())
-    replacing = (
-        "INSERT OR REPLACE INTO policy_version SELECT 1, '{}', document_sha256, author, NULL, "
-        "reason, adopted_at, in_force_from FROM policy_version"
-    )
-    with (
-        pytest.raises(IntegrityError, match="policies follow each other"),
-        writing(market) as session,
-    ):
-        session.execute(text(replacing))
-
-
-def test_a_round_that_is_still_open_shows_no_frozen_policy(market: Database) -> None:
-    adopt(market, a_policy())
-    an_open_round(market)
-    with reading(market) as session:
-        assert policy_of_round(session, find_round(session, "sprint-1")) is None
-
-
-# --- the command ---------------------------------------------------------------------------------
-
-
-def test_a_policy_is_shown_as_a_file_that_can_be_edited_and_adopted(
-    migrated: Any, tmp_path: Any
-) -> None:
-    file = tmp_path / "policy.json"
-    file.write_text(json.dumps(a_document()))
-    assert migrated("policy", "show").code == 2
-    assert migrated("policy", "check", file).code == 0
-    assert migrated("policy", "list").out == ""
-    adopted = migrated("policy", "adopt", file, "--reason", "Themes of the autumn")
-    assert (adopted.code, adopted.out[:20]) == (0, "Policy 1 is adopted,")
-    file.write_text(
-        migrated("policy", "show").out.replace('"floor_percent": 0', '"floor_percent": 9')
-    )
-    again = migrated(
-        "policy", "adopt", file, "--reason", "Floors", "--proposed-by", "grace", "--json"
-    )
-    assert (again.code, again.document["version"], again.document["author"]) == (0, 2, "grace")
-    assert migrated("policy", "adopt", file, "--reason", "Again").out.startswith("Policy 2 says")
-    assert migrated("policy", "show", "1").document == a_document()
-    assert migrated("policy", "show", "3").code == 2
-    assert len(migrated("policy", "list").out.splitlines()) == 2
-
-
-def test_an_invalid_policy_leaves_with_2_and_every_finding_on_a_line(
-    migrated: Any, tmp_path: Any
-) -> None:
-    file = tmp_path / "policy.json"
-    file.write_text(json.dumps(a_document(floor_percent=-1, pricing="free")))
-    for arguments in (("check", file), ("adopt", file, "--reason", "x")):
-        said = migrated("policy", *arguments)
-        assert (said.code, said.out) == (2, "")
-        assert said.err.splitlines() == [
-            "floor_percent: is -1, too small; write 0 or more.",
-            "pricing: is 'free'; write 'clearing' or 'pay-as-bid'.",
-        ]
-    assert migrated("policy", "check", tmp_path / "none.json").code == 2
-
-
-@pytest.mark.parametrize("moment", ["soon", "2026-12-01", "2026-12-01T00:00:00"])
-def test_a_moment_without_an_offset_is_refused(migrated: Any, tmp_path: Any, moment: str) -> None:
-    file = tmp_path / "policy.json"
-    file.write_text(json.dumps(a_document()))
-    said = migrated("policy", "adopt", file, "--reason", "x", "--in-force-from", moment)
-    assert said.code == 2
-    assert moment in said.err
 
 
 def test_a_change_after_the_close_by_somebody_else_is_told_with_both(market: Database) -> None:
