@@ -322,7 +322,7 @@ def _cost_from(
 
 
 def _place(session: Session, round_id: str, decline: DeclineFacts | None) -> tuple[DayUse, ...]:
-    if decline is None or decline.pool_key is None or decline.alternative is None:
+    if decline is None or decline.day is None or decline.alternative is None:
         return ()
     window = (decline.alternative.earliest_start, decline.alternative.last_day)
     rows = day_table(round_id, None, window).rows.where(POOL.c.key == decline.pool_key)

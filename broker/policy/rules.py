@@ -116,7 +116,7 @@ def _closed_doors(policy: Policy, team_key: str, pool: AskedPool) -> Iterator[tu
     for door in policy.eligibility:
         if door.pool_key == pool.key and team_key not in door.eligible_teams:
             detail = (
-                f"{pool.name} takes bids of some teams only, and {team_key} is not among them. "
+                f"{pool.name} takes bids of some teams only, and the team is not among them. "
                 f"Next time: ask {door.ask} before the round closes."
             )
             yield Reason.INELIGIBLE, detail
@@ -124,7 +124,7 @@ def _closed_doors(policy: Policy, team_key: str, pool: AskedPool) -> Iterator[tu
         if rule.classification == pool.classification and team_key not in rule.approved_teams:
             detail = (
                 f"{pool.name} is {pool.classification} and takes bids of approved teams only; "
-                f"{team_key} had no approval at the close. "
+                "the team had no approval at the close. "
                 f"Next time: ask {rule.ask} before the round closes."
             )
             yield Reason.APPROVAL_MISSING, detail

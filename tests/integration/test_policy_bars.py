@@ -153,3 +153,4 @@ def test_a_receipt_tells_every_factor_and_every_rule_that_barred(market: Databas
         assert [bar["detail"] for bar in document["bars"]] == [bar.detail for bar in counted.bars]
     for page, key in zip(pages[1:], ("unready", "unapproved"), strict=True):
         assert str(escape(found[key].detail)) in page.text
+        assert "Where it was decided" not in page.text
