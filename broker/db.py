@@ -153,7 +153,8 @@ def is_there(db: Database) -> bool:
     try:
         if db.file.is_file():
             return True
-        wrong = "it is not a file" if db.file.exists() else ""
+        is_something_else = db.file.exists() and not db.file.is_file()  # it may come right now
+        wrong = "it is not a file" if is_something_else else ""
         if not db.file.parent.is_dir():
             wrong = f"there is no folder {db.file.parent}"
     except OSError as error:
