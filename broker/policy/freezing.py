@@ -39,14 +39,14 @@ from broker.tables import AlternativeRow, BidRow, ItemRow, PoolRow, RoundRow, Te
 class PlacedBid:
     """A bid that a team placed here, as far as the policy looks at it.
 
-    Shape: offers and pools by number of alternative.
+    Shape: pools, and offer and value score per lot, by number of alternative.
     """
 
     id: str
     key: str
     team_key: str
     pledge: Pledge
-    offers: Mapping[int, int]
+    offers: Mapping[int, tuple[int, int]]
     pools: dict[int, tuple[AskedPool, ...]]
 
 
@@ -125,16 +125,20 @@ def pledge_columns(bid_id: str, pledge: Pledge) -> dict[str, Any]:
     }
 
 
-def _offers(session: Session, which: ColumnElement[bool]) -> dict[str, dict[int, int]]:
-    columns = (AlternativeRow.bid_id, AlternativeRow.number, AlternativeRow.offer_credits_per_lot)
+def _offers(session: Session, which: ColumnElement[bool]) -> dict[str, dict[int, tuple[int, int]]]:
     stored = (
-        select(*map(col, columns))
+        select(
+            col(AlternativeRow.bid_id),
+            col(AlternativeRow.number),
+            col(AlternativeRow.offer_credits_per_lot),
+            col(AlternativeRow.value_score_per_lot),
+        )
         .join(BidRow, col(BidRow.id) == col(AlternativeRow.bid_id))
         .where(which)
     )
-    found: dict[str, dict[int, int]] = defaultdict(dict)
-    for bid_id, number, offer in session.execute(stored):
-        found[bid_id][number] = offer
+    found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    for bid_id, number, offer, score in session.execute(stored):
+        found[bid_id][number] = offer, score
     return found
 
 
@@ -219,6 +223,8 @@ def _bars(one: WeighedBid, pool_ids: Mapping[str, str]) -> Iterator[dict[str, An
 
 
 def _value_scores(one: WeighedBid) -> Iterator[dict[str, Any]]:
-    for number, offer in one.bid.offers.items():
+    """Yield what the close changes; an estimate that still holds stays as it is."""
+    for number, (offer, estimate) in one.bid.offers.items():
         score = value_score_per_lot(offer, one.multiplier_percent)
-        yield {"bid_id": one.bid.id, "number": number, "value_score_per_lot": score}
+        if score != estimate:
+            yield {"bid_id": one.bid.id, "number": number, "value_score_per_lot": score}

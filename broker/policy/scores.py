@@ -63,8 +63,10 @@ def multiplier_percent(
     most_percent: int = MOST_PERCENT,
 ) -> int:
     """Return the product of factors, rounded down once and kept within bounds."""
-    product = 100 * prod(factor.percent / 100 for factor in factors)
-    return min(max(int(product // 1), least_percent), most_percent)
+    percents = [factor.percent for factor in factors]
+    numerator = 100 * prod(percent.numerator for percent in percents)
+    denominator = prod(100 * percent.denominator for percent in percents)
+    return min(max(numerator // denominator, least_percent), most_percent)
 
 
 def value_score_per_lot(offer_credits_per_lot: int, multiplier_percent_: int) -> int:
