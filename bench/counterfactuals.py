@@ -1,0 +1,96 @@
+"""`python -m bench.counterfactuals`: how long an exact counterfactual takes.
+
+On generated rounds that are proven soon, every declined bid is asked what it should have offered.
+Seconds are of the process's own work, so that others on the same machine count little; the wall
+clock stands beside them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import mean, median
+
+from allocation.counterfactuals import Standing
+from allocation.engine.counterfactual import answer, winning_offer
+from allocation.engine.counterfactual_round import DecidedRound
+from allocation.engine.portfolio import allocate
+from allocation.engine.question import Effort
+from allocation.engine.search import Deadline
+from allocation.options import Options
+from allocation.outcome import Outcome, Status, TieBreak
+from allocation.problem import Problem
+from bench.generator import default_shape, generate
+
+SOON_SECONDS = 1.0
+"""Rounds that are proven within so much work count."""
+LIMIT_SECONDS = 6.0
+BUDGET_SECONDS = 10.0
+MOST_NODES = 20_000
+SIZES = (20, 30, 40, 50)
+SEEDS = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """One question: how sure its answer is, and what it took. Units: seconds."""
+
+    is_exact: bool
+    work_seconds: float
+    wall_seconds: float
+
+
+def soon_proven() -> Iterator[tuple[Problem, Outcome]]:
+    for family in ("coarse", "granular", "bundle-heavy"):
+        for bids in SIZES:
+            for seed in SEEDS:
+                problem = generate(default_shape(family, bids), seed)
+                began = time.process_time()
+                outcome = allocate(
+                    problem,
+                    Options(LIMIT_SECONDS),
+                    time.monotonic,
+                    lambda _: None,
+                    lambda _: None,
+                )
+                report, seconds = outcome.report, time.process_time() - began
+                is_settled = report.tie_break is TieBreak.UNIQUE
+                if report.status is Status.OPTIMAL and is_settled and seconds <= SOON_SECONDS:
+                    yield problem, outcome
+
+
+def ask_all(*, with_changes: bool) -> Iterator[Took]:
+    for problem, outcome in soon_proven():
+        decided = DecidedRound(problem, outcome)
+        for decline in outcome.declines:
+            deadline = Deadline(time.monotonic, time.monotonic() + BUDGET_SECONDS)
+            effort = Effort(0, 1, deadline, most_nodes=MOST_NODES)
+            worked, began = time.process_time(), time.monotonic()
+            if with_changes:
+                offer = answer(decided, decline, effort).winning_offer
+            else:
+                offer = winning_offer(decided, decline, effort)
+            is_exact = offer is not None and offer.standing is Standing.EXACT
+            yield Took(is_exact, time.process_time() - worked, time.monotonic() - began)
+
+
+def line(what: str, took: list[Took]) -> str:
+    worked = sorted(one.work_seconds for one in took)
+    walled = sorted(one.wall_seconds for one in took)
+    exact = sum(one.is_exact for one in took)
+    return (
+        f"{what}: {exact} of {len(took)} exact; work median {median(worked):.3f} s, mean "
+        f"{mean(worked):.3f} s, 95 % {worked[int(0.95 * len(worked))]:.3f} s, most "
+        f"{worked[-1]:.3f} s; wall median {median(walled):.3f} s, 95 % "
+        f"{walled[int(0.95 * len(walled))]:.3f} s"
+    )
+
+
+def main() -> None:
+    print(line("minimum winning offers", list(ask_all(with_changes=False))))
+    print(line("with every other change", list(ask_all(with_changes=True))))
+
+
+if __name__ == "__main__":
+    main()
