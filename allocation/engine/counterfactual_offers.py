@@ -17,8 +17,13 @@ from allocation.engine.search import Clock, Deadline
 from allocation.outcome import Decline, Outcome, Status, TieBreak
 from allocation.problem import Problem
 
-MOST_WORK_SECONDS = 2.0
-"""How much is worked on all offers of a round, on a usual machine."""
+FIRST_SECONDS = 1.0
+EACH_SECONDS = 0.2
+MOST_SECONDS = 6.0
+"""How much is worked on a usual machine: at first, more for each offer so far, and at most.
+
+Where offers are found fast all of them are filled in; where each takes long nobody waits for them.
+"""
 MOST_NODES = 1_000
 """How far branch and bound goes for one question."""
 MOST_PLACEMENTS = 2_500
@@ -46,9 +51,9 @@ def add_winning_offers(problem: Problem, outcome: Outcome, clock: Clock, until: 
 def _filled(problem: Problem, outcome: Outcome, deadline: Deadline) -> Iterator[Decline]:
     decided = DecidedRound(problem, outcome)
     effort = Effort(seed=0, workers=1, deadline=deadline, most_nodes=MOST_NODES)
-    for decline in outcome.declines:
-        offer = None
-        if decided.work_seconds < MOST_WORK_SECONDS and deadline.seconds_left():
+    for done, decline in enumerate(outcome.declines):
+        offer, allowed = None, min(MOST_SECONDS, FIRST_SECONDS + EACH_SECONDS * done)
+        if decided.work_seconds < allowed and deadline.seconds_left():
             offer = winning_offer(decided, decline, effort)
         exact = offer.exact_credits if offer else None
         yield replace(decline, minimum_winning_offer_credits=exact)
