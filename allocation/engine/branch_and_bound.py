@@ -43,6 +43,7 @@ def ask_highs_briefly(question: Question, effort: Effort) -> Answer:
 def ask_scip(question: Question, effort: Effort, interrupter: SolveInterrupter) -> Answer:
     """Prove with SCIP that nothing is better than the start, until proven, stopped or too late."""
     parameters = _parameters(effort)
+    parameters.presolve = mathopt.Emphasis.HIGH
     parameters.heuristics = mathopt.Emphasis.OFF
     return _ask(question, mathopt.SolverType.GSCIP, parameters, interrupter)
 

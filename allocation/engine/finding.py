@@ -27,6 +27,9 @@ CORE_SHARE = 0.4
 ROOT_NODES = 1
 ROOT_SECONDS = 2e-3
 """Seconds of work per placement without which the root of the whole round is not begun."""
+LUMPY_ROOT_SECONDS = 6e-3
+LUMPY_ROOT_SHARE = 0.25
+"""The same where the relaxation is far off and cuts must do the work; a part of all work."""
 
 
 def round_relaxation(search: Search) -> None:
@@ -47,6 +50,8 @@ def improve(search: Search) -> None:
         search_exactly(search)
     if not search.is_proven and is_tight(search):
         search_tight(search)
+    elif not search.is_proven and may_cut_root(search):
+        branch_and_bound(search, ROOT_NODES)
     if not search.is_proven:
         with search.stage("neighbourhoods"):
             search_neighbourhoods(search, proof)
@@ -94,6 +99,12 @@ def search_tight(search: Search) -> None:
         search_core(search)
     if ROOT_SECONDS * search.columns.count <= search.most_work_seconds:
         branch_and_bound(search, ROOT_NODES)
+
+
+def may_cut_root(search: Search) -> bool:
+    """Say whether the root of a lumpy round leaves enough work for the search of parts."""
+    seconds = LUMPY_ROOT_SECONDS * search.columns.count
+    return search.trusts_one_solver and seconds <= LUMPY_ROOT_SHARE * search.most_work_seconds
 
 
 def search_core(search: Search) -> None:
