@@ -266,7 +266,7 @@ def _result(ran: Ran) -> str:
         return f"{ran.round_key} was published before."
     report = ran.outcome.report
     return (
-        f"{report.round_key}: {report.counts.awarded} of {report.counts.bids} bids won, "
+        f"{report.round_key}: {report.counts.awarded} of {report.counts.bids} eligible bids won, "
         f"worth {report.value:,} (first come: {report.baselines.first_come:,}), "
         f"{report.status}, {report.seconds['total']:.1f} s"
     )

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, func, select
 from sqlmodel import Session
 
 from allocation import wire
 from allocation.outcome import Report
-from broker.dashboards.sources import DECIDED, PUBLISHED_RUN, ROUND, RUN
+from broker.dashboards.sources import DECIDED, DECLINE, PUBLISHED_RUN, ROUND, RUN
 from broker.errors import NotFound
 from broker.states import RoundState, RunState
 
@@ -54,10 +54,20 @@ class RoundBrief:
 
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
-    """The run that speaks for a decided round, and what it says about itself."""
+    """The run that speaks for a decided round, and what it says about itself.
+
+    `declined_bids` counts also those that a rule of the policy barred before the run, of which
+    the report does not know.
+    """
 
     run_id: str
     report: Report
+    declined_bids: int
+
+    @property
+    def bids(self) -> int:
+        """How many bids the round decided on."""
+        return self.report.counts.awarded + self.declined_bids
 
     @property
     def first_come_ratio(self) -> float | None:
@@ -114,14 +124,15 @@ def round_of_day(decided: Sequence[RoundBrief], today: dt.date) -> RoundBrief | 
 
 def published_run(session: Session, round_id: str) -> PublishedRun | None:
     """Return the run that speaks for a round with its report, or None before it is decided."""
+    declined = select(func.count()).where(DECLINE.c.run_id == RUN.c.id).correlate(RUN)
     row = session.execute(
-        select(RUN.c.id, RUN.c.report)
+        select(RUN.c.id, RUN.c.report, declined.scalar_subquery().label("declined"))
         .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == RUN.c.id)
         .where(PUBLISHED_RUN.c.round_id == round_id)
     ).first()
     if row is None:
         return None
-    return PublishedRun(row.id, wire.report_from_document(json.loads(row.report)))
+    return PublishedRun(row.id, wire.report_from_document(json.loads(row.report)), row.declined)
 
 
 def _ratio(value: int, baseline: int) -> float | None:

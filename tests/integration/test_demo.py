@@ -18,6 +18,7 @@ from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Reason
 from allocation.problem import Problem
 from broker.company import NOTICE
+from broker.dashboards.briefs import published_run as shown_run
 from broker.db import check_schema, connect, reading
 from broker.demo import build_demo
 from broker.errors import Refused
@@ -121,6 +122,9 @@ def test_every_bid_of_a_published_round_is_decided_once(session: Session) -> Non
         declines = count(session, DeclineRow, col(DeclineRow.run_id) == run.id)
         assert awards > 20
         assert awards + declines == bids >= 120
+        shown = shown_run(session, row.id)
+        assert shown is not None
+        assert (shown.bids, shown.declined_bids) == (bids, declines)
 
 
 def test_the_demo_shows_policies_scores_and_what_rules_bar(session: Session) -> None:
