@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from allocation.wire import canonical_json
 from broker.tables import AuditEventRow
 
-Actor = NewType("Actor", str)
+ActorId = NewType("ActorId", str)
 """Who does something: an opaque id of a person, or the name of a program on a host."""
 LOG_LOCK = 7361
 """The number of the lock that writers of the log take in PostgreSQL; any, but always the same."""
@@ -27,7 +27,7 @@ LOG_LOCK = 7361
 class Change:
     """By whom and when something is done."""
 
-    actor: Actor
+    actor: ActorId
     at: dt.datetime
 
 

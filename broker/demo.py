@@ -22,7 +22,7 @@ from sqlmodel import Session
 
 from allocation.options import Options, Progress
 from allocation.problem import Bid
-from broker.audit import Actor, Change
+from broker.audit import ActorId, Change
 from broker.bids import PlaceBid, place_bid
 from broker.clock import Clock
 from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
@@ -41,9 +41,9 @@ SEED = 4
 OPTIONS = Options(time_limit_seconds=1.4)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
 
-PLATFORM_ADMIN = Actor("platform-admin")
-STRATEGY_OFFICE = Actor("strategy-office")
-SPRINT_START = Actor("sprint-start")
+PLATFORM_ADMIN = ActorId("platform-admin")
+STRATEGY_OFFICE = ActorId("strategy-office")
+SPRINT_START = ActorId("sprint-start")
 
 Say = Callable[[str], None]
 """Tells the person at the terminal one line."""
@@ -217,7 +217,7 @@ def _place_bids(
 
     def place_all(session: Session) -> None:
         for arrived_at, bid in day:
-            change = Change(Actor(f"team:{bid.team_key}"), max(at, arrived_at))
+            change = Change(ActorId(f"team:{bid.team_key}"), max(at, arrived_at))
             place_bid(session, _wish(story, bid), change)
 
     transact(stage.db, place_all)

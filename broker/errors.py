@@ -28,6 +28,18 @@ class NotFound(BrokerError):  # noqa: N818  # the market's word; every subclass 
     code = "not-found"
 
 
+class NotAllowed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """The asker may know of it, but may not do it."""
+
+    code = "not-allowed"
+
+
+class SignInNeeded(NotAllowed):
+    """Nobody knows who asks, and only some may do it."""
+
+    code = "sign-in-needed"
+
+
 class Refused(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
     """The state of things does not allow it: a wrong state, or somebody else is at it."""
 
@@ -38,6 +50,12 @@ class Busy(Refused):
     """Others kept the database locked for longer than anybody should wait."""
 
     code = "busy"
+
+
+class TooLate(Refused):
+    """A bid came when its round had closed, or its closing time had passed."""
+
+    code = "too-late"
 
 
 class Overdrawn(Refused):

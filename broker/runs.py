@@ -23,7 +23,7 @@ from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
 from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
-from broker.audit import Actor, Change, record
+from broker.audit import ActorId, Change, record
 from broker.clock import Clock
 from broker.db import Database, transact
 from broker.errors import Busy, Refused
@@ -73,7 +73,7 @@ def run_round(
     round_key: str,
     options: Options,
     clock: Clock,
-    actor: Actor,
+    actor: ActorId,
     solve: Solve,
     report_progress: ReportProgress,
     *,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from allocation.problem import Problem, Team, TeamKey
-from broker.audit import Actor
+from broker.audit import ActorId
 from broker.db import Database, reading, transact
 from broker.ledger.endowments import EndowmentByHand, endow_by_hand
 from broker.ledger.invariants import ledger_violations, read_ledger
@@ -19,7 +19,7 @@ from broker.tables import TeamRow
 from tests.builders import a_bid, a_pool, a_problem, an_alternative, an_item
 from tests.markets import a_change, bring, described, run_it
 
-BOB = Actor("bob")
+BOB = ActorId("bob")
 
 
 def a_contested_problem() -> Problem:

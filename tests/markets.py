@@ -16,7 +16,7 @@ from allocation.folders import PoolLabel, RoundFolder
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome
 from allocation.problem import Bid, BidKey, Problem
-from broker.audit import Actor, Change
+from broker.audit import ActorId, Change
 from broker.clock import Clock
 from broker.db import Database, connect, reading, transact
 from broker.importing import import_round
@@ -27,7 +27,7 @@ from tests.builders import a_bid, a_problem, an_alternative, an_item
 from tests.outcomes import a_judged_outcome
 
 NOON = dt.datetime(2026, 2, 20, 12, tzinfo=dt.UTC)
-ADA = Actor("ada")
+ADA = ActorId("ada")
 
 
 def a_change(hours: float = 0) -> Change:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
 from allocation.problem import Alternative, Problem
-from broker.audit import Actor
+from broker.audit import ActorId
 from broker.bids import PlaceBid, place_bid
 from broker.db import Database, reading, transact
 from broker.policy.documents import Policy
@@ -27,7 +27,7 @@ from tests.markets import (
 )
 from tests.policies import READY
 
-LAWYER = Actor("grace")
+LAWYER = ActorId("grace")
 CLOSED_DOOR = [{"classification": "internal", "ask": "the data board", "approved_teams": ["red"]}]
 """A rule for pools of the classification that `described` gives to every pool."""
 

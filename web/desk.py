@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flask import Flask, current_app
 from sqlmodel import Session
 
 from broker.clock import Clock
-from broker.db import Database, check_schema, reading
+from broker.db import Database, check_schema, reading, transact
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -32,16 +35,32 @@ def register(app: Flask, db: Database, clock: Clock) -> None:
 def market() -> Iterator[Session]:
     """Read one state of the market. Raises: WrongSchema if the database is not this version's."""
     desk = _desk()
-    if not desk.is_checked:
-        check_schema(desk.db)
-        desk.is_checked = True
+    _check(desk)
     with reading(desk.db) as session:
         yield session
+
+
+def write(work: Callable[[Session], T]) -> T:
+    """Run a whole transaction function on the market, and return what it says.
+
+    It may run more than once, so it must have no effect outside the session.
+
+    Raises: WrongSchema if the database is not this version's; Busy when it stayed locked.
+    """
+    desk = _desk()
+    _check(desk)
+    return transact(desk.db, work)
 
 
 def now() -> dt.datetime:
     """Tell the present."""
     return _desk().clock()
+
+
+def _check(desk: Desk) -> None:
+    if not desk.is_checked:
+        check_schema(desk.db)
+        desk.is_checked = True
 
 
 def _desk() -> Desk:

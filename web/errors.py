@@ -16,6 +16,7 @@ from broker.dashboards.listings import InvalidQuestion
 from broker.errors import (
     BrokerError,
     InvalidInput,
+    NotAllowed,
     NotFound,
     Refused,
     StorageFailed,
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 
 STATUS: Mapping[type[BrokerError], int] = {
     InvalidQuestion: 400,
+    NotAllowed: 403,
     NotFound: 404,
     Refused: 409,
     InvalidInput: 422,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
-from broker.audit import Actor, Change
+from broker.audit import ActorId, Change
 from broker.clock import system_clock
 from broker.config import Settings
 from broker.db import Database, check_schema, connect
@@ -18,9 +18,9 @@ def market_of(environment: Mapping[str, str]) -> Database:
     return db
 
 
-def command_line() -> Actor:
+def command_line() -> ActorId:
     """Return who acts when a command is run: the command line of this host."""
-    return Actor(f"cli@{socket.gethostname()}")
+    return ActorId(f"cli@{socket.gethostname()}")
 
 
 def now() -> Change:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from allocation.files.findings import pathname
 from allocation.wire import Document
-from broker.audit import Actor
+from broker.audit import ActorId
 from broker.commands.market import market_of, now
 from broker.commands.options import NamedPath, json_option
 from broker.commands.speech import say_json
@@ -112,7 +112,7 @@ def adopt(
     as_json: bool,
 ) -> None:
     """Adopt the policy in FILE as the next version."""
-    author = Actor(proposed_by) if proposed_by else None
+    author = ActorId(proposed_by) if proposed_by else None
     wish = Adoption(read_policy_file(file), reason, author, in_force_from)
     db, change = market_of(environment), now()
     number = transact(db, lambda session: adopt_policy(session, wish, change))

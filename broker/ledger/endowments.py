@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from broker.audit import Actor, Change
+from broker.audit import ActorId, Change
 from broker.errors import InvalidInput, NotFound
 from broker.ledger.accounts import balances
 from broker.ledger.journals import ISSUE, Journal, Transfer, account_id, post_journal
@@ -38,7 +38,7 @@ class EndowmentByHand:
     team_key: str
     amount_credits: int
     reason: str
-    proposed_by: Actor
+    proposed_by: ActorId
 
 
 @dataclass(frozen=True, slots=True)

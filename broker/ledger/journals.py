@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from allocation.wire import sha256_of
-from broker.audit import Actor, Change, record
+from broker.audit import ActorId, Change, record
 from broker.errors import NotFound, Overdrawn, Refused
 from broker.ledger.periods import current_period
 from broker.ledger.tables import AccountKind, AccountRow, JournalKind, JournalRow, TransferRow
@@ -57,7 +57,7 @@ class Journal:
     key: str
     transfers: tuple[Transfer, ...]
     reason: str = ""
-    proposed_by: Actor | None = None
+    proposed_by: ActorId | None = None
     round_id: str | None = None
     run_id: str | None = None
     corrects: int | None = None
@@ -102,7 +102,7 @@ def post_journal(session: Session, journal: Journal, change: Change, **facts: An
 
 
 def reverse_journal(
-    session: Session, number: int, change: Change, *, reason: str, proposed_by: Actor
+    session: Session, number: int, change: Change, *, reason: str, proposed_by: ActorId
 ) -> int | None:
     """Take a journal back with a new one, as two persons decide.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from broker.audit import Actor, Change, record
+from broker.audit import ActorId, Change, record
 from broker.errors import InvalidPolicy, NotFound, Refused
 from broker.policy.documents import Policy, policy_sha256, policy_text
 from broker.policy.tables import PolicyVersionRow, RoundPolicyRow
@@ -30,7 +30,7 @@ class Adoption:
 
     policy: Policy
     reason: str
-    proposed_by: Actor | None = None
+    proposed_by: ActorId | None = None
     in_force_from: dt.datetime | None = None
 
 

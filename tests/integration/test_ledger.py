@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from allocation.problem import Problem, RoundKey, Team, TeamKey
-from broker.audit import Actor, Change
+from broker.audit import ActorId, Change
 from broker.db import Database, reading, transact
 from broker.errors import InvalidInput, NotFound, Overdrawn, Refused
 from broker.ledger.endowments import EndowmentByHand, endow_by_hand
@@ -266,7 +266,7 @@ def test_a_correction_is_a_new_journal_of_two_persons_and_made_once(
     number = give(either_market, "red", 50)
     assert number is not None
 
-    def correct(reason: str, proposed_by: Actor) -> int | None:
+    def correct(reason: str, proposed_by: ActorId) -> int | None:
         return transact(
             either_market,
             lambda session: reverse_journal(
@@ -304,7 +304,7 @@ def test_a_period_closes_once_after_another_followed(either_market: Database) ->
     announce(either_market, a_sprint(1))
 
     def close_books(key: str) -> bool:
-        auditor = Change(Actor("cleo"), NOON)
+        auditor = Change(ActorId("cleo"), NOON)
         return transact(either_market, lambda session: close_period(session, key, auditor))
 
     with pytest.raises(Refused, match="is the one into which credits move now"):

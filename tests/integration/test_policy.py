@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
-from broker.audit import Actor, Change
+from broker.audit import ActorId, Change
 from broker.db import Database, reading, transact, writing
 from broker.errors import InvalidBid, InvalidPolicy, Refused
 from broker.policy.documents import policy_sha256
@@ -268,7 +268,7 @@ def test_a_change_after_the_close_by_somebody_else_is_told_with_both(market: Dat
     an_open_round(market)
     do(market, close_round, "sprint-1", hours=1)
     wish = Adoption(a_policy(), "Because.", LAWYER)
-    change = Change(Actor("linus"), a_change(1).at)
+    change = Change(ActorId("linus"), a_change(1).at)
     transact(market, lambda session: adopt_policy(session, wish, change))
     with reading(market) as session:
         row = session.get_one(PolicyVersionRow, 1)

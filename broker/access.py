@@ -1,0 +1,181 @@
+"""Who may what: the one module that decides.
+
+Services ask here before they read or change anything; the screens ask here what to offer. Who an
+actor is comes from people/actors.py, which reads it anew for every request. This module knows no
+database and no web.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from broker.audit import ActorId
+from broker.errors import NotAllowed, NotFound, SignInNeeded
+
+
+class Role(StrEnum):
+    """What a person or a program is for the whole installation."""
+
+    PLATFORM_ADMIN = "platform-admin"
+    FINANCE_AUDITOR = "finance-auditor"
+    SERVICE = "service"
+
+
+class TeamRole(StrEnum):
+    """What a person is in one team."""
+
+    MEMBER = "member"
+    TEAM_LEAD = "team-lead"
+
+
+class Action(StrEnum):
+    """What somebody may want to do."""
+
+    READ_RESULTS = "read-results"
+    USE_ACCOUNT = "use-account"
+    READ_NOTICES = "read-notices"
+    READ_TEAM_BIDS = "read-team-bids"
+    PLACE_BID = "place-bid"
+    READ_TEAM_CREDITS = "read-team-credits"
+    OPEN_ROUND = "open-round"
+    CLOSE_ROUND = "close-round"
+    CANCEL_ROUND = "cancel-round"
+    RUN_ROUND = "run-round"
+    CHANGE_DEADLINE = "change-deadline"
+    APPROVE_DEADLINE = "approve-deadline"
+    CHANGE_CAPACITY = "change-capacity"
+    REPORT_DELIVERY = "report-delivery"
+    CONFIRM_DELIVERY = "confirm-delivery"
+    SEND_NOTICES = "send-notices"
+    READ_PEOPLE = "read-people"
+    MANAGE_PEOPLE = "manage-people"
+    GRANT_ROLE = "grant-role"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who asks: a person with a session, a program, or nobody known.
+
+    `id` is opaque and goes into audit events; `name` is only ever shown. `teams` tells the role
+    in every team by the team's id, `pools` the ids of the pools that the person owns.
+    """
+
+    id: ActorId
+    person_id: str | None
+    name: str
+    roles: frozenset[Role] = frozenset()
+    teams: Mapping[str, TeamRole] = field(default_factory=dict)
+    pools: frozenset[str] = frozenset()
+
+
+ANONYMOUS = Actor(ActorId("anonymous"), None, "")
+"""Whoever looks without having signed in."""
+
+
+def service(actor_id: ActorId) -> Actor:
+    """Return the program that acts at a command line or on a schedule."""
+    return Actor(actor_id, None, actor_id, frozenset({Role.SERVICE}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Who may do one thing: any of these is enough, unless the own team's matter excludes them."""
+
+    roles: frozenset[Role] = frozenset()
+    teams: frozenset[TeamRole] = frozenset()
+    is_for_pool_owner: bool = False
+    is_for_everybody: bool = False
+    is_for_every_person: bool = False
+    is_barred_to_own_team: bool = False
+
+
+_ADMIN = frozenset({Role.PLATFORM_ADMIN})
+_ADMIN_OR_SERVICE = frozenset({Role.PLATFORM_ADMIN, Role.SERVICE})
+_READERS = frozenset({Role.PLATFORM_ADMIN, Role.FINANCE_AUDITOR, Role.SERVICE})
+_TEAM = frozenset(TeamRole)
+_LEAD = frozenset({TeamRole.TEAM_LEAD})
+
+_RULES: Mapping[Action, _Rule] = {
+    Action.READ_RESULTS: _Rule(is_for_everybody=True),
+    Action.USE_ACCOUNT: _Rule(is_for_every_person=True),
+    Action.READ_NOTICES: _Rule(is_for_every_person=True),
+    Action.READ_TEAM_BIDS: _Rule(teams=_TEAM),
+    Action.PLACE_BID: _Rule(teams=_LEAD),
+    Action.READ_TEAM_CREDITS: _Rule(roles=_READERS, teams=_TEAM),
+    Action.OPEN_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.CLOSE_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.CANCEL_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.RUN_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.CHANGE_DEADLINE: _Rule(roles=_ADMIN),
+    Action.APPROVE_DEADLINE: _Rule(roles=_ADMIN),
+    Action.CHANGE_CAPACITY: _Rule(roles=_ADMIN_OR_SERVICE, is_for_pool_owner=True),
+    Action.REPORT_DELIVERY: _Rule(teams=_LEAD),
+    Action.CONFIRM_DELIVERY: _Rule(
+        roles=_ADMIN, is_for_pool_owner=True, is_barred_to_own_team=True
+    ),
+    Action.SEND_NOTICES: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.READ_PEOPLE: _Rule(roles=_READERS),
+    Action.MANAGE_PEOPLE: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.GRANT_ROLE: _Rule(roles=_ADMIN_OR_SERVICE),
+}
+_HIDDEN: Mapping[Action, Action] = {
+    Action.READ_TEAM_BIDS: Action.READ_TEAM_BIDS,
+    Action.PLACE_BID: Action.READ_TEAM_BIDS,
+    Action.READ_TEAM_CREDITS: Action.READ_TEAM_CREDITS,
+}
+"""What strangers may not even know of, each with the action that makes somebody no stranger."""
+
+
+def is_known(actor: Actor) -> bool:
+    """Say whether it is known who asks."""
+    return actor.person_id is not None or Role.SERVICE in actor.roles
+
+
+def may(
+    actor: Actor, action: Action, *, team_id: str | None = None, pool_id: str | None = None
+) -> bool:
+    """Say whether somebody may do something, to a team's or a pool's matters where it has one.
+
+    A role in a team counts only for the team that is named, and ownership only for the pool that
+    is named.
+    """
+    rule = _RULES[action]
+    if rule.is_for_everybody:
+        return True
+    if rule.is_barred_to_own_team and team_id in actor.teams:
+        return False
+    return (
+        (rule.is_for_every_person and actor.person_id is not None)
+        or bool(rule.roles & actor.roles)
+        or (team_id is not None and actor.teams.get(team_id) in rule.teams)
+        or (rule.is_for_pool_owner and pool_id is not None and pool_id in actor.pools)
+    )
+
+
+def require(
+    actor: Actor, action: Action, *, team_id: str | None = None, pool_id: str | None = None
+) -> None:
+    """Let somebody pass who may do something.
+
+    Raises: SignInNeeded if nobody knows who asks; NotFound if the asker may not even know of it,
+    in the words that one hears about what does not exist; NotAllowed otherwise.
+    """
+    if may(actor, action, team_id=team_id, pool_id=pool_id):
+        return
+    if not is_known(actor):
+        raise SignInNeeded("Sign in first.", hint="Only people whom the market knows may do this.")
+    if action in _HIDDEN and not may(actor, _HIDDEN[action], team_id=team_id, pool_id=pool_id):
+        raise nothing_here()
+    hint = "Ask a platform admin for a role that may."
+    raise NotAllowed(f"None of your roles may {_in_words(action)} here.", hint=hint)
+
+
+def _in_words(action: Action) -> str:
+    return action.value.replace("-", " ")
+
+
+def nothing_here() -> NotFound:
+    """Return the one answer about what does not exist and about what the asker may not know of."""
+    return NotFound("There is nothing here that you may see.", hint="Is the address complete?")
