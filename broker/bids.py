@@ -19,15 +19,14 @@ from sqlmodel import Session, col
 from allocation.problem import Alternative, Bid, BidKey, Item, TeamKey
 from broker.audit import Change
 from broker.directory import Directory, directory_of
-from broker.errors import InvalidBid, Refused
+from broker.errors import InvalidBid
 from broker.policy.documents import MOST_PERCENT
 from broker.policy.freezing import pledge_columns
 from broker.policy.pledges import NO_PLEDGE, Pledge, findings_in_pledge
 from broker.policy.scores import scored
 from broker.policy.tables import BidPledgeRow
 from broker.policy.versions import policy_in_force
-from broker.rounds import find_round
-from broker.states import RoundState
+from broker.rounds import find_round, lock_open_round
 from broker.tables import AlternativeRow, BidRow, ItemRow, RoundRow
 from broker.texts import (
     LARGEST_NUMBER,
@@ -59,7 +58,7 @@ def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
 
     Raises: NotFound, Refused if the round takes no bids now, InvalidBid with every finding.
     """
-    row = _find_open_round(session, wish.round_key, change)
+    row = lock_open_round(session, find_round(session, wish.round_key).id, change.at)
     directory = directory_of(session, row)
     in_force = policy_in_force(session, change.at)
     policy = in_force.policy if in_force else None
@@ -134,17 +133,6 @@ def store_bids(
         ],
     )
     return ids
-
-
-def _find_open_round(session: Session, key: str, change: Change) -> RoundRow:
-    """Return the round, locked against its close until the bid is stored."""
-    row = find_round(session, key)
-    session.refresh(row, with_for_update={"read": True})
-    if row.state != RoundState.OPEN:
-        raise Refused(f"Round {key} is {row.state} and takes no bids.", round_key=key)
-    if row.closes_at is not None and change.at >= row.closes_at:
-        raise Refused(f"Round {key} closed for bids at {row.closes_at}.", round_key=key)
-    return row
 
 
 def _findings_among_bids(session: Session, wish: PlaceBid, row: RoundRow) -> Iterator[str]:

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
 from allocation.problem import DayUnits, PoolKey
 from broker.audit import Change, record
 from broker.directory import keep_pools, keep_teams
-from broker.errors import InvalidRound, NotFound, Refused
+from broker.errors import InvalidRound, NotFound, Refused, TooLate
 from broker.ledger.endowments import endow_round
 from broker.ledger.holds import hold_round, prepare_close
 from broker.policy.freezing import freeze_policy
@@ -27,6 +27,7 @@ from broker.states import RoundState, move_round
 from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RoundTeamRow
 from broker.texts import findings_in_key, findings_in_number, findings_in_text
 
+NEXT_ROUND = "Keep it as a draft for the next round."
 AFTER_OPEN = frozenset({RoundState.CLOSED, RoundState.PUBLISHED, RoundState.FINISHED})
 
 
@@ -34,10 +35,40 @@ def find_round(session: Session, key: str) -> RoundRow:
     """Return a round by its key. Raises: NotFound."""
     row = session.scalars(select(RoundRow).where(col(RoundRow.key) == key)).first()
     if row is None:
-        raise NotFound(
-            f"There is no round {key[:64]}.", hint="`broker round list` names them.", round_key=key
+        raise _no_round(key)
+    return row
+
+
+def lock_open_round(session: Session, round_id: str, at: dt.datetime) -> RoundRow:
+    """Return a round that takes bids at a moment, kept from closing until the transaction ends.
+
+    Whoever stores a bid calls this first: what is then committed is in the snapshot. Bidders share
+    the lock; a writer of SQLite is alone from its beginning.
+
+    Raises: NotFound; TooLate if the round or its time is over; Refused if it takes no bids.
+    """
+    row = _locked(session, col(RoundRow.id) == round_id, round_id, is_shared=True)
+    if row.state in AFTER_OPEN:
+        raise TooLate(
+            f"Round {row.key} is {row.state} and takes no bids.", hint=NEXT_ROUND, round_key=row.key
+        )
+    if row.state != RoundState.OPEN:
+        raise Refused(f"Round {row.key} is {row.state} and takes no bids.", round_key=row.key)
+    if row.closes_at is not None and at >= row.closes_at:
+        raise TooLate(
+            f"Round {row.key} closed for bids at {row.closes_at}.",
+            hint=NEXT_ROUND,
+            round_key=row.key,
         )
     return row
+
+
+def lock_round(session: Session, key: str) -> RoundRow:
+    """Return a round that nobody else changes or bids in until the transaction ends.
+
+    Waits for bids that are being stored. Raises: NotFound.
+    """
+    return _locked(session, col(RoundRow.key) == key, key, is_shared=False)
 
 
 def create_round(
@@ -95,7 +126,7 @@ def close_round(session: Session, key: str, change: Change) -> bool:
 
     Raises: NotFound, Refused.
     """
-    row = find_round(session, key)
+    row = lock_round(session, key)
     if row.state in AFTER_OPEN:
         return False
     if row.state != RoundState.OPEN:
@@ -123,6 +154,22 @@ def finish_round(session: Session, key: str, change: Change) -> bool:
         return False
     move_round(session, row, RoundState.FINISHED, change)
     return True
+
+
+def _locked(
+    session: Session, which: ColumnElement[bool], name: str, *, is_shared: bool
+) -> RoundRow:
+    """Wait for a round's lock, and read the round as it is once the lock is held."""
+    wanted = select(RoundRow).where(which).with_for_update(read=is_shared)
+    row = session.scalars(wanted, execution_options={"populate_existing": True}).first()
+    if row is None:
+        raise _no_round(name)
+    return row
+
+
+def _no_round(name: str) -> NotFound:
+    hint = "`broker round list` names them."
+    return NotFound(f"There is no round {name[:64]}.", hint=hint, round_key=name)
 
 
 def _check_offer(offer: RoundFolder) -> None:
