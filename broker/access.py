@@ -51,6 +51,7 @@ class Action(StrEnum):
     SEND_NOTICES = "send-notices"
     READ_PEOPLE = "read-people"
     MANAGE_PEOPLE = "manage-people"
+    SET_PASSWORD = "set-password"  # noqa: S105  # the name of an action
     GRANT_ROLE = "grant-role"
 
 
@@ -88,6 +89,7 @@ class _Rule:
     is_for_pool_owner: bool = False
     is_for_everybody: bool = False
     is_for_every_person: bool = False
+    is_for_every_lead: bool = False
     is_barred_to_own_team: bool = False
 
 
@@ -113,11 +115,12 @@ _RULES: Mapping[Action, _Rule] = {
     Action.CHANGE_CAPACITY: _Rule(roles=_ADMIN_OR_SERVICE, is_for_pool_owner=True),
     Action.REPORT_DELIVERY: _Rule(teams=_LEAD),
     Action.CONFIRM_DELIVERY: _Rule(
-        roles=_ADMIN, is_for_pool_owner=True, is_barred_to_own_team=True
+        roles=_ADMIN, is_for_pool_owner=True, is_for_every_lead=True, is_barred_to_own_team=True
     ),
     Action.SEND_NOTICES: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.READ_PEOPLE: _Rule(roles=_READERS),
     Action.MANAGE_PEOPLE: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.SET_PASSWORD: _Rule(roles=frozenset({Role.SERVICE})),
     Action.GRANT_ROLE: _Rule(roles=_ADMIN_OR_SERVICE),
 }
 _HIDDEN: Mapping[Action, Action] = {
@@ -148,6 +151,7 @@ def may(
         return False
     return (
         (rule.is_for_every_person and actor.person_id is not None)
+        or (rule.is_for_every_lead and TeamRole.TEAM_LEAD in actor.teams.values())
         or bool(rule.roles & actor.roles)
         or (team_id is not None and actor.teams.get(team_id) in rule.teams)
         or (rule.is_for_pool_owner and pool_id is not None and pool_id in actor.pools)

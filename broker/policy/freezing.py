@@ -19,11 +19,19 @@ from sqlmodel import Session, col
 
 from allocation.wire import Document, sha256_of
 from broker.audit import Change
+from broker.deliveries.records import freeze_records, track_records
 from broker.directory import pool_ids_of
 from broker.policy.documents import Policy, policy_sha256
 from broker.policy.pledges import Pledge
 from broker.policy.rules import Asked, AskedPool, Bar, bars_of
-from broker.policy.scores import Factor, factors_of, multiplier_of, value_score_per_lot
+from broker.policy.scores import (
+    NO_RECORD,
+    Factor,
+    TrackRecord,
+    factors_of,
+    multiplier_of,
+    value_score_per_lot,
+)
 from broker.policy.tables import (
     BarredAlternativeRow,
     BidFactorRow,
@@ -52,9 +60,10 @@ class PlacedBid:
 
 @dataclass(frozen=True, slots=True)
 class WeighedBid:
-    """A placed bid with what a policy makes of it."""
+    """A placed bid with what a policy makes of it, and the record of its team that it rests on."""
 
     bid: PlacedBid
+    record: TrackRecord
     factors: tuple[Factor, ...]
     multiplier_percent: int
     bars: tuple[Bar, ...]
@@ -64,23 +73,29 @@ def freeze_policy(session: Session, row: RoundRow, change: Change) -> Document:
     """Fix the policy in force for a round with all that follows from it; return its hashes."""
     in_force = policy_in_force(session, change.at)
     policy = in_force.policy if in_force else None
-    weighed = [weigh(policy, bid) for bid in placed_bids(session, col(BidRow.round_id) == row.id)]
+    placed = placed_bids(session, col(BidRow.round_id) == row.id)
+    records = track_records(session, change.at) if placed else {}
+    weighed = [weigh(policy, bid, records.get(bid.team_key, NO_RECORD)) for bid in placed]
     _store(session, row, weighed)
     if in_force and row.imported_sha256 is None:
         row.floor_ratio = Fraction(in_force.policy.floor_percent, 100)
     return _seal(session, row, in_force, weighed, change.at)
 
 
-def weigh(policy: Policy | None, bid: PlacedBid) -> WeighedBid:
-    """Say what a policy makes of a bid."""
-    factors = factors_of(policy, bid.team_key, bid.pledge)
+def weigh(policy: Policy | None, bid: PlacedBid, record: TrackRecord = NO_RECORD) -> WeighedBid:
+    """Say what a policy makes of a bid of a team with such a record."""
+    factors = factors_of(policy, bid.team_key, bid.pledge, record)
     asked = Asked(bid.team_key, bid.pledge, bid.pools)
-    return WeighedBid(bid, factors, multiplier_of(policy, factors), tuple(bars_of(policy, asked)))
+    percent, bars = multiplier_of(policy, factors), tuple(bars_of(policy, asked))
+    return WeighedBid(bid, record, factors, percent, bars)
 
 
 def scores_document(policy: Policy | None, weighed: Iterable[WeighedBid]) -> Document:
     """Return all that a policy decided about a round's bids, without names and free text."""
+    bids = tuple(weighed)
+    records = records_of(bids)
     return {
+        **({"records": _records_document(records)} if records else {}),
         "policy_sha256": policy_sha256(policy) if policy else None,
         "bids": {
             one.bid.key: {
@@ -88,8 +103,20 @@ def scores_document(policy: Policy | None, weighed: Iterable[WeighedBid]) -> Doc
                 "factors": [[factor.kind, int(factor.percent)] for factor in one.factors],
                 "bars": [[bar.alternative, bar.reason, bar.pool_key] for bar in one.bars],
             }
-            for one in weighed
+            for one in bids
         },
+    }
+
+
+def records_of(weighed: Iterable[WeighedBid]) -> dict[str, TrackRecord]:
+    """Return the records that bids rest on, by the keys of their teams; none of empty ones."""
+    return {one.bid.team_key: one.record for one in weighed if one.record.awards}
+
+
+def _records_document(records: Mapping[str, TrackRecord]) -> Document:
+    return {
+        key: [record.awards, record.promised_points, record.delivered_points]
+        for key, record in records.items()
     }
 
 
@@ -161,6 +188,7 @@ def _pools(
 
 def _store(session: Session, row: RoundRow, weighed: list[WeighedBid]) -> None:
     pool_ids = pool_ids_of(session, row)
+    freeze_records(session, row, records_of(weighed))
     for table, rows in (
         (BidScoreRow, map(_score, weighed)),
         (BidFactorRow, (line for one in weighed for line in _factors(one))),

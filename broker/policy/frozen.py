@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 
 from allocation.outcome import Reason
 from allocation.wire import sha256_of
+from broker.deliveries.records import frozen_records, track_records
 from broker.policy.freezing import (
     WeighedBid,
     placed_bids,
@@ -24,7 +25,7 @@ from broker.policy.freezing import (
     weigh,
 )
 from broker.policy.rules import Bar, BarredBid, decline_of
-from broker.policy.scores import Factor, FactorKind
+from broker.policy.scores import NO_RECORD, Factor, FactorKind
 from broker.policy.tables import (
     BarredAlternativeRow,
     BidFactorRow,
@@ -90,7 +91,8 @@ def barred_bids(session: Session, row: RoundRow) -> Mapping[str, BarredBid]:
 def check_scores(session: Session, row: RoundRow) -> Iterator[str]:
     """Compute a closed round's scores anew and say what differs from what was frozen.
 
-    Bars are taken as they were stored: a pool may have another classification by now.
+    Teams have the records that they had at the close, whatever they delivered since. Bars are
+    taken as they were stored: a pool may have another classification by now.
     """
     frozen = session.get(RoundPolicyRow, row.id)
     if frozen is None:
@@ -98,9 +100,12 @@ def check_scores(session: Session, row: RoundRow) -> Iterator[str]:
     in_force = policy_of_round(session, row)
     policy = in_force.policy if in_force else None
     here = col(BidRow.round_id) == row.id
-    bars = _bars(session, here)
+    bars, records = _bars(session, here), frozen_records(session, row)
     weighed = [
-        replace(weigh(policy, bid), bars=tuple(bars.get(bid.id, ())))
+        replace(
+            weigh(policy, bid, records.get(bid.team_key, NO_RECORD)),
+            bars=tuple(bars.get(bid.id, ())),
+        )
         for bid in placed_bids(session, here)
     ]
     if sha256_of(scores_document(policy, weighed)) != frozen.scores_sha256:
@@ -121,7 +126,8 @@ def _difference(row: RoundRow, one: WeighedBid, stored: int | None) -> str:
 def _estimate(session: Session, bid: BidRow, at: dt.datetime) -> Score:
     in_force = policy_in_force(session, at)
     [placed] = placed_bids(session, col(BidRow.id) == bid.id)
-    weighed = weigh(in_force.policy if in_force else None, placed)
+    record = track_records(session, at).get(placed.team_key, NO_RECORD)
+    weighed = weigh(in_force.policy if in_force else None, placed, record)
     return Score(
         weighed.multiplier_percent,
         weighed.factors,

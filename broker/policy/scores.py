@@ -44,14 +44,18 @@ class Factor:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What a team promised with its awards so far, and what it delivered. Units: points."""
+class TrackRecord:
+    """What a team promised with awards whose delivery is confirmed, and what it delivered of it.
 
-    promised: int = 0
-    delivered: int = 0
+    Units: a promise is the value score of a whole award; delivered points are rounded down once.
+    """
+
+    awards: int = 0
+    promised_points: int = 0
+    delivered_points: int = 0
 
 
-NOTHING_REPORTED = Delivery()
+NO_RECORD = TrackRecord()
 WITHOUT_POLICY = (
     Factor(FactorKind.NO_POLICY, Fraction(100), "No policy is in force, so an offer counts as is."),
 )
@@ -74,18 +78,18 @@ def value_score_per_lot(offer_credits_per_lot: int, multiplier_percent_: int) ->
     return max(1, offer_credits_per_lot * multiplier_percent_ // 100)
 
 
-def calibration_percent(calibration: Calibration, delivery: Delivery) -> int:
+def calibration_percent(calibration: Calibration, record: TrackRecord) -> int:
     """Return what a team's record makes of its promises: shrunk towards 100, kept within bounds.
 
-    Source: (k + Σ delivered) ÷ (k + Σ promised), rounded down.
+    Source: MODEL.md, Value scores: 100 · (k + Σ delivered) ÷ (k + Σ promised), rounded down.
     """
     prior = calibration.prior_weight
-    percent = 100 * (prior + delivery.delivered) // (prior + delivery.promised)
+    percent = 100 * (prior + record.delivered_points) // (prior + record.promised_points)
     return min(max(percent, calibration.least_percent), calibration.most_percent)
 
 
 def factors_of(
-    policy: Policy | None, team_key: str, pledge: Pledge, delivery: Delivery = NOTHING_REPORTED
+    policy: Policy | None, team_key: str, pledge: Pledge, record: TrackRecord = NO_RECORD
 ) -> tuple[Factor, ...]:
     """Return every factor of a bid under a policy, in the order in which people read them."""
     if policy is None:
@@ -93,7 +97,7 @@ def factors_of(
     return (
         _theme(policy, team_key, pledge),
         *_readiness(policy, pledge),
-        _calibration(policy.calibration, delivery),
+        _calibration(policy.calibration, record),
     )
 
 
@@ -145,12 +149,17 @@ def _fact(kind: FactorKind, rule: Fact, is_there: bool, what: str) -> Factor:  #
     return _factor(kind, rule.missing_percent, f"The bid names no {what}; the next one can.")
 
 
-def _calibration(calibration: Calibration, delivery: Delivery) -> Factor:
-    percent = calibration_percent(calibration, delivery)
-    if not delivery.promised:
-        reason = "No outcomes of the team are reported yet, so its promises count as they are."
+def _calibration(calibration: Calibration, record: TrackRecord) -> Factor:
+    percent = calibration_percent(calibration, record)
+    if not record.awards:
+        reason = "No delivery of the team is confirmed yet, so its promises count as they are."
     else:
-        reason = f"The team promised {delivery.promised} points and delivered {delivery.delivered}."
+        awards = "1 award" if record.awards == 1 else f"{record.awards} awards"
+        reason = (
+            f"The team delivered {record.delivered_points} of the {record.promised_points} points "
+            f"that it promised with {awards}, beside {calibration.prior_weight} points that "
+            "everybody starts with."
+        )
     return _factor(FactorKind.CALIBRATION, percent, reason)
 
 

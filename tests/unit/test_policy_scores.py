@@ -14,9 +14,9 @@ from broker.policy.documents import Calibration
 from broker.policy.pledges import NO_PLEDGE, Pledge
 from broker.policy.rules import Asked, AskedPool, Bar, bars_of, decline_of
 from broker.policy.scores import (
-    Delivery,
     Factor,
     FactorKind,
+    TrackRecord,
     calibration_percent,
     factors_of,
     multiplier_of,
@@ -90,7 +90,7 @@ def test_calibration_is_shrunk_towards_100_and_clipped(
     prior: int, promised: int, delivered: int
 ) -> None:
     calibration = Calibration(least_percent=70, most_percent=115, prior_weight=prior)
-    percent = calibration_percent(calibration, Delivery(promised, delivered))
+    percent = calibration_percent(calibration, TrackRecord(1, promised, delivered))
     exact = Fraction(100 * (prior + delivered), prior + promised)
     assert percent == min(max(exact // 1, 70), 115)
     assert (percent >= 100) == (delivered >= promised)
@@ -103,13 +103,22 @@ def test_calibration_is_shrunk_towards_100_and_clipped(
 def test_a_record_moves_bids_within_the_bounds_of_the_policy(
     promised: int, delivered: int, percent: int
 ) -> None:
-    assert calibration_percent(CALIBRATION, Delivery(promised, delivered)) == percent
+    assert calibration_percent(CALIBRATION, TrackRecord(1, promised, delivered)) == percent
 
 
-def test_without_reported_outcomes_a_promise_counts_as_it_is() -> None:
+def test_without_confirmed_deliveries_a_promise_counts_as_it_is() -> None:
     factor = factors_of(a_policy(), "red", READY)[-1]
     assert (factor.kind, factor.percent) == (FactorKind.CALIBRATION, 100)
-    assert "No outcomes" in factor.reason
+    assert "No delivery" in factor.reason
+
+
+def test_the_reason_of_the_calibration_has_every_number_that_it_follows_from() -> None:
+    factor = factors_of(a_policy(), "red", READY, TrackRecord(3, 4000, 3200))[-1]
+    assert (factor.kind, factor.percent) == (FactorKind.CALIBRATION, 100 * 4200 // 5000)
+    assert factor.reason == (
+        "The team delivered 3200 of the 4000 points that it promised with 3 awards, beside 1000 "
+        "points that everybody starts with."
+    )
 
 
 def test_a_theme_counts_more_where_it_is_confirmed_than_by_a_teams_own_word() -> None:
