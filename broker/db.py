@@ -44,7 +44,17 @@ HINTS: Mapping[int, str] = {
 OVERTAKEN_STATES = frozenset({"40001", "40P01"})
 """What PostgreSQL calls a transaction that could not be put in an order, or a deadlock."""
 NUMBERED = frozenset(
-    {"uq_journal_idempotency_key", "pk_account", "pk_audit_event", "pk_policy_version"}
+    {
+        "uq_journal_idempotency_key",
+        "pk_account",
+        "pk_audit_event",
+        "pk_policy_version",
+        "uq_delivery_bid_id_version",
+        "pk_delivery_verdict",
+        "pk_sign_in_attempt",
+        "uq_role_grant_live",
+        "uq_role_grant_first_admin",
+    }
 )
 """Keys that two transactions may ask for at once; the second then finds what the first wrote."""
 ATTEMPTS = 3

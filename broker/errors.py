@@ -40,6 +40,12 @@ class SignInNeeded(NotAllowed):
     code = "sign-in-needed"
 
 
+class WrongSignIn(NotAllowed):
+    """Name and password do not belong together, whichever of them is wrong."""
+
+    code = "wrong-sign-in"
+
+
 class Refused(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
     """The state of things does not allow it: a wrong state, or somebody else is at it."""
 
@@ -56,6 +62,12 @@ class TooLate(Refused):
     """A bid came when its round had closed, or its closing time had passed."""
 
     code = "too-late"
+
+
+class TooManyAttempts(Refused):
+    """Signing in failed too often in a row, so that everybody waits a while."""
+
+    code = "too-many-attempts"
 
 
 class Overdrawn(Refused):
@@ -127,3 +139,10 @@ class InvalidPolicy(InvalidInput):
 
     code = "invalid-policy"
     what = "policy"
+
+
+class InvalidPerson(InvalidInput):
+    """What should be kept about a person, or their password, breaks rules."""
+
+    code = "invalid-person"
+    what = "person"

@@ -5,6 +5,7 @@ from alembic import context
 import broker.counterfactuals.tables
 import broker.deliveries.tables
 import broker.ledger.tables
+import broker.people.tables
 import broker.policy.tables  # noqa: F401  # their tables are among the described ones
 from broker.tables import Table
 

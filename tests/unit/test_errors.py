@@ -15,6 +15,7 @@ from broker.errors import (
     BrokerError,
     Busy,
     InvalidBid,
+    InvalidPerson,
     InvalidRound,
     InvalidSettings,
     NotAllowed,
@@ -22,9 +23,11 @@ from broker.errors import (
     Refused,
     SignInNeeded,
     StorageFailed,
+    TooManyAttempts,
     UnusableDatabase,
     UnusablePlace,
     WrongSchema,
+    WrongSignIn,
 )
 
 FINDING = Finding("bids.csv", 3, "title", "is too long", "shorten it")
@@ -38,6 +41,9 @@ CODES = [
     (NotFound("There is no round sprint-9."), 2),
     (NotAllowed("None of your roles may close round here."), 3),
     (SignInNeeded("Sign in first."), 3),
+    (WrongSignIn("Name and password do not belong together."), 3),
+    (TooManyAttempts("Signing in failed too often in a row."), 3),
+    (InvalidPerson("ada", ["name: is empty; say who it is."]), 2),
     (OccupiedFolder(Path("out"), "not empty", "name another folder"), 3),
     (Refused("Round sprint-1 is open."), 3),
     (Busy("The database broker.db stayed locked by others."), 3),

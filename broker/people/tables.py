@@ -1,0 +1,129 @@
+"""Columns and constraints of people, their roles and their sessions, no behaviour.
+
+Passwords and session ids are stored as hashes only. A grant of a role is never edited: it is
+proposed, approved by somebody else, and ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import CheckConstraint, Index, Integer, Text, text
+from sqlmodel import Field
+
+from broker.tables import STRICT, Instant, Table, at_least, one_of
+
+GRANTED = ("platform-admin", "finance-auditor", "member", "team-lead", "pool-owner")
+"""The roles that people are granted; a program's role is its own."""
+TWO_PERSONS, FIRST_ADMIN = "two-persons", "first-admin"
+
+
+class PersonRow(Table, table=True):
+    """Somebody whom the market knows. Nobody signs in without a password, or once disabled."""
+
+    __tablename__ = "person"
+    __table_args__ = (CheckConstraint("name <> ''", name="person_has_a_name"), STRICT)
+    id: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(unique=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    email: str = Field(default="", sa_type=Text)
+    password_hash: str | None = Field(default=None, sa_type=Text)
+    added_at: dt.datetime = Field(sa_type=Instant)
+    disabled_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+
+
+class RoleGrantRow(Table, table=True):
+    """A role that somebody proposes for a person; in force once another approved it.
+
+    The first platform admin is the only one whom nobody could approve.
+    """
+
+    __tablename__ = "role_grant"
+    __table_args__ = (
+        one_of("role", *GRANTED),
+        one_of("basis", TWO_PERSONS, FIRST_ADMIN),
+        CheckConstraint(
+            "(role IN ('member', 'team-lead')) = (team_id IS NOT NULL)", name="team_role_has_a_team"
+        ),
+        CheckConstraint(
+            "(role = 'pool-owner') = (pool_id IS NOT NULL)", name="pool_owner_has_a_pool"
+        ),
+        CheckConstraint(
+            "approved_by IS NULL OR approved_by <> proposed_by", name="approver_is_another"
+        ),
+        CheckConstraint(
+            "approved_by IS NULL OR approved_by <> person_id", name="nobody_approves_for_oneself"
+        ),
+        CheckConstraint(
+            "(approved_by IS NULL) = (approved_at IS NULL)", name="approval_says_who_and_when"
+        ),
+        CheckConstraint("(ended_by IS NULL) = (ended_at IS NULL)", name="end_says_who_and_when"),
+        CheckConstraint(
+            "basis <> 'first-admin' OR (role = 'platform-admin' AND approved_by IS NULL)",
+            name="only_an_admin_comes_first",
+        ),
+        Index(
+            "uq_role_grant_first_admin",
+            "basis",
+            unique=True,
+            sqlite_where=text("basis = 'first-admin'"),
+            postgresql_where=text("basis = 'first-admin'"),
+        ),
+        Index(
+            "uq_role_grant_live",
+            "person_id",
+            "role",
+            text("coalesce(team_id, '')"),
+            text("coalesce(pool_id, '')"),
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    person_id: str = Field(foreign_key="person.id", sa_type=Text)
+    role: str = Field(sa_type=Text)
+    team_id: str | None = Field(default=None, foreign_key="team.id", sa_type=Text)
+    pool_id: str | None = Field(default=None, foreign_key="pool.id", sa_type=Text)
+    basis: str = Field(default=TWO_PERSONS, sa_type=Text)
+    proposed_by: str = Field(sa_type=Text)
+    proposed_at: dt.datetime = Field(sa_type=Instant)
+    approved_by: str | None = Field(default=None, sa_type=Text)
+    approved_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+    ended_by: str | None = Field(default=None, sa_type=Text)
+    ended_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+
+
+class PersonSessionRow(Table, table=True):
+    """One sign-in of a person. The browser's secret is stored as its SHA-256 only."""
+
+    __tablename__ = "person_session"
+    __table_args__ = (
+        CheckConstraint("began_at <= seen_at", name="seen_after_it_began"),
+        CheckConstraint("began_at < ends_at", name="ends_after_it_began"),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    secret_sha256: str = Field(unique=True, sa_type=Text)
+    person_id: str = Field(foreign_key="person.id", sa_type=Text, index=True)
+    began_at: dt.datetime = Field(sa_type=Instant)
+    seen_at: dt.datetime = Field(sa_type=Instant)
+    ends_at: dt.datetime = Field(sa_type=Instant)
+    ended_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+    browser: str = Field(default="", sa_type=Text)
+
+
+class SignInAttemptRow(Table, table=True):
+    """How often in a row signing in failed, for a name that was typed or for where it came from.
+
+    Both are stored as a hash: what is typed as a name may be a password.
+    """
+
+    __tablename__ = "sign_in_attempt"
+    __table_args__ = (one_of("kind", "account", "source"), at_least(1, "failures"), STRICT)
+    kind: str = Field(primary_key=True, sa_type=Text)
+    subject_sha256: str = Field(primary_key=True, sa_type=Text)
+    failures: int = Field(sa_type=Integer)
+    failed_at: dt.datetime = Field(sa_type=Instant, index=True)
+    waits_until: dt.datetime | None = Field(default=None, sa_type=Instant)
