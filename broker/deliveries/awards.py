@@ -29,12 +29,15 @@ class EndedAward:
 
 
 def find_ended_award(session: Session, bid_id: str, at: dt.datetime) -> EndedAward:
-    """Return what a bid won, once it is over. Days are those of UTC.
+    """Return what a bid won, once it is over, for a writer: others wait until it is done.
+
+    Days are those of UTC.
 
     Raises: NotFound if the bid has no published award: sealed, declined and unknown bids look the
     same; Refused while the award's last day is not past.
     """
-    found = session.execute(_published_award(bid_id)).first()
+    alone = _published_award(bid_id).with_for_update(of=BidRow)
+    found = session.execute(alone).first()
     if found is None:
         raise no_award(bid_id)
     award, team_id, bid_key, round_key = found

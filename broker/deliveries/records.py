@@ -104,12 +104,14 @@ def _track_record(lines: list[tuple[int, int, int]]) -> TrackRecord:
     return TrackRecord(awards, promised, hundredths // PERCENT)
 
 
-def _rows(row: RoundRow, records: Mapping[str, TrackRecord], ids: Any) -> Iterator[dict[str, Any]]:
-    for key, team_id in ids:
+def _rows(
+    row: RoundRow, records: Mapping[str, TrackRecord], team_ids: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    for key, record in records.items():
         yield {
             "round_id": row.id,
-            "team_id": team_id,
-            "awards": records[key].awards,
-            "promised_points": records[key].promised_points,
-            "delivered_points": records[key].delivered_points,
+            "team_id": team_ids[key],
+            "awards": record.awards,
+            "promised_points": record.promised_points,
+            "delivered_points": record.delivered_points,
         }
