@@ -11,9 +11,11 @@ from flask import Flask
 from broker.clock import Clock
 from broker.config import Settings
 from broker.db import connect
-from web import assets, desk, errors, filters, grids, headers, wording
+from web import assets, auth, csrf, desk, errors, filters, grids, headers, wording
+from web.accounts import accounts
 from web.capacity import capacity
 from web.health import health
+from web.ledger import ledger
 from web.market import market_pages
 from web.pools import pools
 from web.receipts import receipts
@@ -29,8 +31,8 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     desk.register(app, connect(settings.database_url), clock)
-    for part in (assets, errors, filters, grids, headers, wording):
+    for part in (assets, auth, csrf, errors, filters, grids, headers, wording):
         part.register(app)
-    for blueprint in (market_pages, rounds, pools, capacity, receipts, health):
+    for blueprint in (market_pages, rounds, pools, capacity, receipts, ledger, accounts, health):
         app.register_blueprint(blueprint)
     return app

@@ -36,8 +36,13 @@ def _as_csv(table: Table, rows: tuple[Row, ...]) -> str:
     writer.writerow(column.key for column in table.columns)
     for row in rows:
         values = (_plain(column, row[column.key]) for column in table.columns)
-        writer.writerow("" if value is None else safe_cell(str(value)) for value in values)
+        writer.writerow(_cell(value) for value in values)
     return out.getvalue()
+
+
+def _cell(value: str | float | None) -> str | int | float:
+    """Return a value as a cell; a number is one, even below zero."""
+    return safe_cell(value or "") if isinstance(value, str | None) else value
 
 
 def _as_json(table: Table, rows: tuple[Row, ...]) -> str:

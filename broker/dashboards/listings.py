@@ -51,6 +51,7 @@ class Subject(StrEnum):
     POOL = "pool"
     ROUND = "round"
     RECEIPT = "receipt"
+    TEAM_CREDITS = "team-credits"
 
 
 NUMBER_KINDS = (
