@@ -29,6 +29,8 @@ class _Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
+        if (values.get("method") or "get").lower() == "post":
+            return
         self.found += [
             values[key] or "" for key in (LINK_ATTRIBUTES.get(tag), "hx-get") if key in values
         ]

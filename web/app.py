@@ -11,7 +11,7 @@ from flask import Flask
 from broker.clock import Clock
 from broker.config import Settings
 from broker.db import connect
-from web import assets, auth, csrf, desk, errors, filters, grids, headers, wording
+from web import assets, auth, csrf, desk, errors, filters, grids, headers, navigation, wording
 from web.accounts import accounts
 from web.capacity import capacity
 from web.health import health
@@ -31,7 +31,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     desk.register(app, connect(settings.database_url), clock)
-    for part in (assets, auth, csrf, errors, filters, grids, headers, wording):
+    for part in (assets, auth, csrf, errors, filters, grids, headers, navigation, wording):
         part.register(app)
     for blueprint in (market_pages, rounds, pools, capacity, receipts, ledger, accounts, health):
         app.register_blueprint(blueprint)

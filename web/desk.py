@@ -34,9 +34,7 @@ def register(app: Flask, db: Database, clock: Clock) -> None:
 @contextmanager
 def market() -> Iterator[Session]:
     """Read one state of the market. Raises: WrongSchema if the database is not this version's."""
-    desk = _desk()
-    _check(desk)
-    with reading(desk.db) as session:
+    with reading(database()) as session:
         yield session
 
 
@@ -47,9 +45,14 @@ def write(work: Callable[[Session], T]) -> T:
 
     Raises: WrongSchema if the database is not this version's; Busy when it stayed locked.
     """
+    return transact(database(), work)
+
+
+def database() -> Database:
+    """Return the storage, for services that have several transactions of their own."""
     desk = _desk()
     _check(desk)
-    return transact(desk.db, work)
+    return desk.db
 
 
 def now() -> dt.datetime:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as AnyResponse
 
 from broker.dashboards.listings import InvalidQuestion
 from broker.errors import (
@@ -19,7 +20,9 @@ from broker.errors import (
     NotAllowed,
     NotFound,
     Refused,
+    SignInNeeded,
     StorageFailed,
+    TooManyAttempts,
     WrongSchema,
 )
 
@@ -30,18 +33,20 @@ STATUS: Mapping[type[BrokerError], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Refused: 409,
+    TooManyAttempts: 429,
     InvalidInput: 422,
     StorageFailed: 503,
     WrongSchema: 503,
 }
 HEADLINES: Mapping[int, str] = {
     400: "That question cannot be answered",
-    403: "You may not see this",
+    403: "You may not do this",
     404: "There is nothing here",
     405: "This page only answers to reading",
     409: "Not in this state",
     413: "That was too large",
     422: "Something in it is not valid",
+    429: "Too many attempts",
     500: "Something broke on our side",
     503: "The market cannot be read right now",
 }
@@ -53,12 +58,13 @@ SENTENCES: Mapping[int, str] = {
     503: "Nothing was changed. Try again in a minute; if it stays so, ask who runs this market.",
 }
 NOT_READY = "Its database is missing or belongs to another version. Run `broker migrate`."
-CLIENT_ERROR, SERVER_ERROR = 400, 500
+SEE_OTHER, CLIENT_ERROR, SERVER_ERROR = 303, 400, 500
 
 
 def register(app: Flask) -> None:
     """Answer every error with a page."""
     app.register_error_handler(BrokerError, _of_the_market)
+    app.register_error_handler(SignInNeeded, _sign_in_first)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(OperationalError, _of_the_database)
     app.register_error_handler(Exception, _of_ours)
@@ -77,7 +83,19 @@ def _of_the_market(error: BrokerError) -> Response:
     if status >= SERVER_ERROR:
         log.error("web.market-error", why=str(error), path=request.path)
         return _page(status)
-    return _page(status, error.sentence)
+    return _page(status, str(error) if isinstance(error, NotAllowed) else error.sentence)
+
+
+def _sign_in_first(error: SignInNeeded) -> AnyResponse:
+    """Lead whoever reads to the place to sign in, and back; a script leads its whole page there."""
+    if request.method not in {"GET", "HEAD"}:
+        return _page(status_of(error), str(error))
+    if "HX-Request" in request.headers:
+        response = make_response("")
+        response.headers["HX-Refresh"] = "true"
+        return response
+    wanted = request.full_path.removesuffix("?")
+    return redirect(url_for("accounts.ask", next=wanted), SEE_OTHER)
 
 
 def _of_http(error: HTTPException) -> Response | HTTPException:

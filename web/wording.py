@@ -155,6 +155,16 @@ STANDINGS: Mapping[str, StandingWords] = {
 }
 
 
+ROLES: Mapping[str, str] = {
+    "platform-admin": "Platform admin",
+    "finance-auditor": "Finance auditor",
+    "team-lead": "Team lead",
+    "member": "Team member",
+    "pool-owner": "Pool owner",
+}
+"""What a role is called."""
+
+
 def verdict(report: Report) -> str:
     """Say in a few words how good a result is known to be."""
     if report.status is Status.OPTIMAL:
@@ -203,4 +213,5 @@ def register(app: Flask) -> None:
         TIE_BREAK_WORDS=TIE_BREAKS,
         STOP_WORDS=STOPS,
         STANDING_WORDS=STANDINGS,
+        ROLE_WORDS=ROLES,
     )
