@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from broker.dashboards.credit_sources import Sprint
 from broker.dashboards.credits import CreditsScreen
 from broker.dashboards.runway import SprintAhead
-from web.charts import COLUMN_STEP, COLUMN_WIDTH, COLUMNS_BASE, COLUMNS_FOOT, COLUMNS_HEIGHT
+from web.charts import COLUMNS_BASE, COLUMNS_FOOT, COLUMNS_HEIGHT
 from web.filters import compact
 
 CHART_SPRINTS = 12
+STEP, WIDTH = 66, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class CreditColumn:
 
     label: str
     left: float
+    middle: float
     top: float
     height: float
     filled_top: float
@@ -61,7 +63,7 @@ def credit_chart(screen: CreditsScreen) -> CreditChart:
     ahead = [_of_forecast(sprint) for sprint in screen.runway.ahead] if screen.is_up_to_now else []
     columns = _columns([*past, *ahead])
     left_out = len(screen.shown) - len(past)
-    width = COLUMN_STEP * max(1, len(columns))
+    width = STEP * max(1, len(columns))
     return CreditChart(width, COLUMNS_BASE + COLUMNS_FOOT, COLUMNS_BASE, columns, left_out)
 
 
@@ -91,12 +93,13 @@ def _column(amounts: _Amounts, place: int, highest: int) -> CreditColumn:
     filled = min(height, _height(amounts.spent, highest))
     return CreditColumn(
         label=amounts.label,
-        left=place * COLUMN_STEP + (COLUMN_STEP - COLUMN_WIDTH) / 2,
+        left=place * STEP + (STEP - WIDTH) / 2,
+        middle=place * STEP + STEP / 2,
         top=COLUMNS_BASE - height,
         height=height,
         filled_top=COLUMNS_BASE - filled,
         filled_height=filled,
-        caption=f"{compact(amounts.spent)}/{compact(amounts.had)}",
+        caption=compact(amounts.spent),
         is_forecast=amounts.is_forecast,
         is_short=amounts.is_short,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, and_, case, column, func, select, values
@@ -51,20 +52,21 @@ SPRINT_COLUMNS = (
     Column("held_credits", "of it held", Kind.COUNT, "credits"),
     Column("short_credits", "Short", Kind.COUNT, "credits"),
 )
+SELDOM = frozenset({"corrected_credits", "refunded_credits", "held_credits", "short_credits"})
 ENTRY_COLUMNS = (
-    Column("entry", "Entry", Kind.COUNT, shown=False),
+    Column("entry", "Entry", Kind.COUNT),
     Column("posted_at", "Posted", Kind.INSTANT),
     Column("kind", "Why", Kind.CHOICE, choices=tuple(JournalKind), filtered=True),
     Column("sprint", "Sprint", Kind.KEY, filtered=True, names=Subject.ROUND, reference="sprint"),
     Column("bid", "Bid", filtered=True, names=Subject.RECEIPT, reference="receipt"),
     Column("receipt", "Receipt", Kind.KEY, shown=False),
-    Column("reason", "Reason", filtered=True),
     Column("debit", "From", Kind.CHOICE, choices=tuple(AccountKind), filtered=True),
     Column("credit", "To", Kind.CHOICE, choices=tuple(AccountKind), filtered=True),
     Column("amount_credits", "Amount", Kind.COUNT, "credits"),
     Column("available_after_credits", "Available after", Kind.COUNT, "credits"),
     Column("held_after_credits", "Held after", Kind.COUNT, "credits"),
     Column("spent_after_credits", "Spent after", Kind.COUNT, "credits", shown=False),
+    Column("reason", "Reason", filtered=True),
     Column("journal", "Journal", Kind.COUNT, shown=False),
 )
 
@@ -93,7 +95,14 @@ def sprint_table(sprints: Sequence[Sprint], ahead: Sequence[SprintAhead]) -> Tab
     given = values(*columns, name="given").data(found or nothing).cte("sprint_total")
     rows = select(given).where(given.c.place.is_not(None))
     caption = "What each sprint did to the credits of the team, and the forecast"
-    return Table("sprints", caption, SPRINT_COLUMNS, rows, ("place",))
+    return Table("sprints", caption, tuple(_shown(found)), rows, ("place",))
+
+
+def _shown(found: Sequence[tuple[Any, ...]]) -> Iterator[Column]:
+    """Leave out on screens what seldom happens and did not; programs get every column."""
+    for place, one in enumerate(SPRINT_COLUMNS):
+        has_any = any(row[place] for row in found)
+        yield replace(one, shown=one.shown and (has_any or one.key not in SELDOM))
 
 
 def _type_of(one: Column) -> TypeEngine[Any]:
