@@ -35,11 +35,12 @@ def csrf_token() -> str:
     secret = read_cookie(COOKIE) or g.get("form_secret")
     if not secret:
         g.form_secret = secret = new_secret()
-    return _token(secret)
+    return token_of(secret, current_actor().id)
 
 
-def _token(secret: str) -> str:
-    return hmac.new(secret.encode(), current_actor().id.encode(), "sha256").hexdigest()
+def token_of(secret: str, actor_id: str) -> str:
+    """Return the hidden field that goes with a browser's secret for one actor."""
+    return hmac.new(secret.encode(), actor_id.encode(), "sha256").hexdigest()
 
 
 def _check_request() -> None:
@@ -65,7 +66,9 @@ def _is_from_here() -> bool:
 def _is_our_form() -> bool:
     secret = read_cookie(COOKIE)
     sent = request.headers.get(HEADER) or request.form.get(FIELD, "")
-    return bool(secret) and hmac.compare_digest(sent.encode(), _token(secret).encode())
+    return bool(secret) and hmac.compare_digest(
+        sent.encode(), token_of(secret, current_actor().id).encode()
+    )
 
 
 def _hand_out_cookie(response: Response) -> Response:

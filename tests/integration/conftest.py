@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from broker.cli import run
 from broker.db import Database
+from tests.cast import Browser, bring_people, signed_in
 from tests.commands import SOUND, Broker, Said
 from tests.folders import write_folder
 from tests.markets import a_database
@@ -24,6 +25,7 @@ def past_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     file = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("past") / "broker.db"))
     db = a_database(file)
     build_past(db)
+    bring_people(db)
     db.dispose()
     return file
 
@@ -46,6 +48,12 @@ def past_app(past_market: Database) -> Iterator[Flask]:
 def past(past_app: Flask) -> FlaskClient:
     """Return a browser of the market with a past."""
     return past_app.test_client()
+
+
+@pytest.fixture
+def signed_in_as(past_app: Flask) -> Callable[[str], Browser]:
+    """Return browsers of the market with a past, each with one of the cast signed in."""
+    return lambda key: signed_in(past_app, key)
 
 
 @pytest.fixture
