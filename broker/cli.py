@@ -18,8 +18,9 @@ import click
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "migrate": ("storage:migrate", "Create or upgrade the database."),
     "import": ("storage:import_", "Bring a round folder into the market."),
-    "round": ("rounds:round_", "List, show, open and close rounds."),
+    "round": ("rounds:round_", "List, show, announce, open, close and cancel rounds."),
     "run": ("runs:run", "Allocate a round and publish it, exactly once."),
+    "tick": ("ticking:tick_", "Do everything that is due now, every minute from cron."),
     "policy": ("policy:policy", "Show, check and adopt the policy."),
     "explain": ("explanations:explain", "Compute what would have won for the declined bids."),
     "allocate": ("folders:allocate", "Allocate a round folder into an output folder."),

@@ -58,6 +58,12 @@ class Busy(Refused):
     code = "busy"
 
 
+class HeldElsewhere(Refused):
+    """Another host is at it, and holds the lease."""
+
+    code = "held-elsewhere"
+
+
 class TooLate(Refused):
     """A bid came when its round had closed, or its closing time had passed."""
 
@@ -146,3 +152,17 @@ class InvalidPerson(InvalidInput):
 
     code = "invalid-person"
     what = "person"
+
+
+class InvalidDeadline(InvalidInput):
+    """A closing time that no round can have, or no reason for it."""
+
+    code = "invalid-deadline"
+    what = "closing time of round"
+
+
+class InvalidCancellation(InvalidInput):
+    """A cancellation without a reason that everybody can read."""
+
+    code = "invalid-cancellation"
+    what = "cancellation of round"

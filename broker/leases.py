@@ -16,9 +16,9 @@ import structlog
 from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import Session, col
 
-from broker.clock import Clock
+from broker.clock import Clock, time_of
 from broker.db import Database, transact
-from broker.errors import BrokerError, Refused
+from broker.errors import BrokerError, HeldElsewhere
 from broker.states import RoundState, changes_one
 from broker.tables import RoundRow
 
@@ -47,7 +47,7 @@ class Lease:
 
 
 def take_lease(session: Session, row: RoundRow, holder: str, at: dt.datetime) -> Lease:
-    """Claim a closed round with one guarded UPDATE. Raises: Refused if another host has it."""
+    """Claim a closed round with one guarded UPDATE. Raises: HeldElsewhere."""
     is_free = or_(col(RoundRow.lease_until).is_(None), col(RoundRow.lease_until) <= at)
     claim = (
         update(RoundRow)
@@ -57,7 +57,7 @@ def take_lease(session: Session, row: RoundRow, holder: str, at: dt.datetime) ->
     claimed = changes_one(session, claim)
     session.refresh(row)
     if not claimed:
-        raise Refused(
+        raise HeldElsewhere(
             f"Round {row.key} is being run by {row.lease_holder} until {row.lease_until}.",
             hint="Wait for its result, or run again after that time.",
             round_key=row.key,
@@ -93,7 +93,7 @@ def _keep(
 ) -> None:
     while not is_over.wait(every_seconds):
         try:
-            if not transact(db, lambda session: _renew(session, lease, clock())):
+            if not transact(db, lambda session: _renew(session, lease, time_of(session, clock))):
                 log.warning("lease.lost", round_id=lease.round_id, fence=lease.fence)
                 return
         except BrokerError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +30,14 @@ from broker.texts import findings_in_key, findings_in_number, findings_in_text
 
 NEXT_ROUND = "Keep it as a draft for the next round."
 AFTER_OPEN = frozenset({RoundState.CLOSED, RoundState.PUBLISHED, RoundState.FINISHED})
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a round opens and closes by itself; None leaves it to people."""
+
+    opens_at: dt.datetime | None = None
+    closes_at: dt.datetime | None = None
 
 
 def find_round(session: Session, key: str) -> RoundRow:
@@ -113,10 +122,17 @@ def open_round(session: Session, key: str, change: Change) -> bool:
 
     Raises: NotFound, Refused.
     """
-    row = find_round(session, key)
+    row = lock_round(session, key)
     if row.state == RoundState.OPEN:
         return False
-    move_round(session, row, RoundState.OPEN, change, opens_at=row.opens_at or change.at)
+    if row.closes_at is not None and change.at >= row.closes_at:
+        raise Refused(
+            f"Round {key} cannot open any more: its bidding was to end at {row.closes_at}.",
+            hint=f"`broker round schedule {key}` gives it other times.",
+            round_key=key,
+        )
+    opens_at = min(row.opens_at or change.at, change.at)
+    move_round(session, row, RoundState.OPEN, change, opens_at=opens_at)
     endow_round(session, row, change)
     return True
 
@@ -144,12 +160,44 @@ def close_round(session: Session, key: str, change: Change) -> bool:
     return True
 
 
+def schedule_round(session: Session, key: str, times: Times, change: Change) -> None:
+    """Say when a round that is not open yet will open and close.
+
+    Raises: NotFound; Refused once it is open, for then two persons change its deadline;
+    InvalidRound.
+    """
+    row = lock_round(session, key)
+    if row.state != RoundState.SCHEDULED:
+        raise Refused(
+            f"Round {key} is {row.state} and is not scheduled anew.",
+            hint="While a round is open, two persons change its closing time.",
+            round_key=key,
+        )
+    check_times(key, times, change.at)
+    row.opens_at, row.closes_at = times.opens_at, times.closes_at
+    session.flush()
+    facts = {"opens_at": _written(times.opens_at), "closes_at": _written(times.closes_at)}
+    record(session, change, "round.rescheduled", f"round:{key}", **facts)
+
+
+def check_times(key: str, times: Times, at: dt.datetime) -> None:
+    """Make sure that bids can come between the times of a round. Raises: InvalidRound."""
+    opens_at, closes_at = times.opens_at, times.closes_at
+    if closes_at is not None and closes_at <= max(at, opens_at or at):
+        finding = f"closes at: {closes_at} leaves no time to bid; name a later time."
+        raise InvalidRound(key, [finding])
+
+
+def _written(at: dt.datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
 def finish_round(session: Session, key: str, change: Change) -> bool:
     """Say that a published round's sprint is over; return False if that was said.
 
     Raises: NotFound, Refused.
     """
-    row = find_round(session, key)
+    row = lock_round(session, key)
     if row.state == RoundState.FINISHED:
         return False
     move_round(session, row, RoundState.FINISHED, change)

@@ -24,14 +24,14 @@ from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
 from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
 from broker.audit import ActorId, Change, record
-from broker.clock import Clock
+from broker.clock import Clock, time_of
 from broker.db import Database, transact
 from broker.errors import Busy, Refused
 from broker.leases import Lease, kept, release_lease, take_lease
 from broker.ledger.holds import settle_round
 from broker.policy.versions import policy_of_round
 from broker.publications import store_outcome
-from broker.rounds import close_round, find_round
+from broker.rounds import close_round, find_round, lock_round
 from broker.snapshots import frozen_problem
 from broker.states import RoundState, RunPurpose, RunState, move_round, move_run
 from broker.tables import RoundRow, RunRow, RunStageRow
@@ -41,6 +41,8 @@ log = structlog.get_logger()
 ReportProgress = Callable[[Progress], None]
 Solve = Callable[[Problem, Options, ReportProgress], Outcome]
 """Answers a problem. Raises: NoOutcome or BrokenOutcome."""
+Now = Callable[[Session], Change]
+"""Tells by whom and when something is done in a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,11 @@ def run_round(
     NoOutcome or BrokenOutcome, after which the run is failed and a new one may follow.
     """
 
-    def now() -> Change:
-        return Change(actor, clock())
+    def now(session: Session) -> Change:
+        return Change(actor, time_of(session, clock))
 
     holder = f"{actor}/{uuid4().hex[:12]}"
-    claim = transact(db, lambda session: _claim(session, round_key, holder, purpose, now()))
+    claim = transact(db, lambda session: _claim(session, round_key, holder, purpose, now))
     if isinstance(claim, Ran):
         return claim
     with _failing(db, claim, now):
@@ -99,9 +101,9 @@ def run_round(
         violations = check_outcome(claim.problem, outcome)
         if violations:
             raise BrokenOutcome(round_key, violations)
-        transact(db, lambda session: _check(session, claim, outcome, now()))
+        transact(db, lambda session: _check(session, claim, outcome, now(session)))
         finish = _publish if purpose is RunPurpose.PUBLICATION else _end_rehearsal
-        return transact(db, lambda session: finish(session, claim, outcome, now()))
+        return transact(db, lambda session: finish(session, claim, outcome, now(session)))
 
 
 def published_run(session: Session, row: RoundRow) -> RunRow | None:
@@ -115,9 +117,10 @@ def published_run(session: Session, row: RoundRow) -> RunRow | None:
 
 
 def _claim(
-    session: Session, round_key: str, holder: str, purpose: RunPurpose, change: Change
+    session: Session, round_key: str, holder: str, purpose: RunPurpose, now: Now
 ) -> _Claim | Ran:
-    row = find_round(session, round_key)
+    row = lock_round(session, round_key)
+    change = now(session)
     published = published_run(session, row)
     if published is not None:
         return _ran(row, published, None)
@@ -211,13 +214,13 @@ def _stage(claim: _Claim, position: int, progress: Progress) -> dict[str, Any]:
 
 
 @contextmanager
-def _failing(db: Database, claim: _Claim, now: Callable[[], Change]) -> Iterator[None]:
+def _failing(db: Database, claim: _Claim, now: Now) -> Iterator[None]:
     """Whatever ends the work early, say so in the run and let the next one begin."""
     try:
         yield
     except BaseException as error:
         why = str(error) or type(error).__name__
-        transact(db, lambda session: _fail(session, claim, why, now()))
+        transact(db, lambda session: _fail(session, claim, why, now(session)))
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
+from broker.access import Actor, service
 from broker.audit import ActorId, Change
 from broker.clock import system_clock
 from broker.config import Settings
@@ -21,6 +22,11 @@ def market_of(environment: Mapping[str, str]) -> Database:
 def command_line() -> ActorId:
     """Return who acts when a command is run: the command line of this host."""
     return ActorId(f"cli@{socket.gethostname()}")
+
+
+def actor() -> Actor:
+    """Return the command line as somebody who may do what programs may."""
+    return service(command_line())
 
 
 def now() -> Change:

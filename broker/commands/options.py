@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import math
 import os
@@ -36,6 +37,26 @@ class Seconds(click.ParamType[float]):
         if not 0 < seconds <= LONGEST_SECONDS:
             self.fail(f"{value!r} is no number of seconds up to {LONGEST_SECONDS}.", param, ctx)
         return seconds
+
+
+class Moment(click.ParamType[dt.datetime]):
+    """An instant with its offset, such as 2026-03-02T18:00+01:00 or 2026-03-02T17:00Z."""
+
+    name = "instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.datetime:
+        """Refuse what is no instant: without an offset it would mean another moment elsewhere."""
+        if isinstance(value, dt.datetime):
+            return value
+        try:
+            moment = dt.datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no instant; write it as 2026-03-02T18:00Z.", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} has no offset; write Z at its end for UTC.", param, ctx)
+        return moment.astimezone(dt.UTC)
 
 
 class NamedPath(click.Path):

@@ -1,22 +1,44 @@
-"""`broker round list|show|open|close`."""
+"""`broker round list|show|announce|schedule|open|close|cancel`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import click
+from sqlmodel import Session
 
-from broker.commands.market import market_of, now
-from broker.commands.options import json_option
+from allocation.folders import read_round
+from broker.clock import database_time
+from broker.commands.market import actor, market_of
+from broker.commands.options import Moment, NamedPath, json_option
 from broker.commands.speech import say_json
 from broker.db import reading, transact
 from broker.round_documents import Document, list_rounds, show_round
-from broker.rounds import close_round, find_round, open_round
+from broker.rounds import Times, find_round, lock_round
+from broker.rounds_by_hand import (
+    announce_round,
+    cancel_round,
+    close_by_hand,
+    open_by_hand,
+    schedule_by_hand,
+)
 
 
 @click.group("round")
 def round_() -> None:
-    """List, show, open and close rounds."""
+    """List, show, announce, open, close and cancel rounds."""
+
+
+def _times(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say when a round opens and closes."""
+    opens = click.option("--opens-at", type=Moment(), help="When bidding opens by itself.")
+    closes = click.option(
+        "--closes-at", type=Moment(), help="When bidding ends, and the run is due."
+    )
+    return opens(closes(command))
 
 
 @round_.command("list")
@@ -50,15 +72,65 @@ def show(environment: Mapping[str, str], key: str, *, as_json: bool) -> None:
         click.echo(f"  run {run['run_id']}  {run['purpose']}  {run['state']}  {outcome}".rstrip())
 
 
+@round_.command()
+@click.argument("folder", type=NamedPath())
+@_times
+@json_option
+@click.pass_obj
+def announce(
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    opens_at: dt.datetime | None,
+    closes_at: dt.datetime | None,
+    as_json: bool,
+) -> None:
+    """Announce the round in FOLDER, which holds no bids: they come when it is open."""
+    offer = read_round(folder)
+    key = offer.problem.round_key
+
+    def work(session: Session) -> None:
+        times = Times(opens_at, closes_at)
+        announce_round(session, actor(), offer, times, database_time(session))
+
+    transact(market_of(environment), work)
+    _answer(environment, key, "announced", is_new=True, as_json=as_json)
+
+
+@round_.command()
+@click.argument("key")
+@_times
+@json_option
+@click.pass_obj
+def schedule(
+    environment: Mapping[str, str],
+    key: str,
+    *,
+    opens_at: dt.datetime | None,
+    closes_at: dt.datetime | None,
+    as_json: bool,
+) -> None:
+    """Say when a round that is not open yet opens and closes; without a time, people do it."""
+
+    def work(session: Session) -> None:
+        times = Times(opens_at, closes_at)
+        schedule_by_hand(session, actor(), key, times, database_time(session))
+
+    transact(market_of(environment), work)
+    _answer(environment, key, "scheduled", is_new=True, as_json=as_json)
+
+
 @round_.command("open")
 @click.argument("key")
 @json_option
 @click.pass_obj
 def open_(environment: Mapping[str, str], key: str, *, as_json: bool) -> None:
     """Open a scheduled round for bids."""
-    db = market_of(environment)
-    change = now()
-    is_new = transact(db, lambda session: open_round(session, key, change))
+
+    def work(session: Session) -> bool:
+        return open_by_hand(session, actor(), key, database_time(session))
+
+    is_new = transact(market_of(environment), work)
     _answer(environment, key, "open", is_new=is_new, as_json=as_json)
 
 
@@ -68,10 +140,28 @@ def open_(environment: Mapping[str, str], key: str, *, as_json: bool) -> None:
 @click.pass_obj
 def close(environment: Mapping[str, str], key: str, *, as_json: bool) -> None:
     """Close an open round: no more bids, and those it has are frozen."""
-    db = market_of(environment)
-    change = now()
-    is_new = transact(db, lambda session: close_round(session, key, change))
+
+    def work(session: Session) -> bool:
+        lock_round(session, key)
+        return close_by_hand(session, actor(), key, database_time(session))
+
+    is_new = transact(market_of(environment), work)
     _answer(environment, key, "closed", is_new=is_new, as_json=as_json)
+
+
+@round_.command()
+@click.argument("key")
+@click.option("--reason", required=True, help="Why, for everybody to read.")
+@json_option
+@click.pass_obj
+def cancel(environment: Mapping[str, str], key: str, *, reason: str, as_json: bool) -> None:
+    """Cancel a round that is not published; what it holds of credits is given back."""
+
+    def work(session: Session) -> bool:
+        return cancel_round(session, actor(), key, reason, database_time(session))
+
+    is_new = transact(market_of(environment), work)
+    _answer(environment, key, "cancelled", is_new=is_new, as_json=as_json)
 
 
 def _answer(

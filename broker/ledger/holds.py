@@ -89,6 +89,21 @@ def settle_round(session: Session, row: RoundRow, run: RunRow, change: Change) -
     post_journal(session, release, change)
 
 
+def release_hold(session: Session, row: RoundRow, reason: str, change: Change) -> int | None:
+    """Give back all that is held for a round that will not be allocated.
+
+    Returns the journal's number; None where nothing is held.
+    """
+    release = Journal(
+        JournalKind.RELEASE,
+        f"release/{row.key}",
+        _rest(session, row, ()),
+        reason=reason,
+        round_id=row.id,
+    )
+    return post_journal(session, release, change)
+
+
 def refund_award(session: Session, refund: Refund, change: Change) -> int | None:
     """Give a team back what it paid for an award, or a part of it.
 

@@ -6,7 +6,8 @@ import broker.counterfactuals.tables
 import broker.deliveries.tables
 import broker.ledger.tables
 import broker.people.tables
-import broker.policy.tables  # noqa: F401  # their tables are among the described ones
+import broker.policy.tables
+import broker.round_tables  # noqa: F401  # their tables are among the described ones
 from broker.tables import Table
 
 context.configure(

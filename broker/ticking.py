@@ -1,0 +1,220 @@
+"""What is due by the clock: rounds open, close, are allocated and finish by themselves.
+
+Safe at any time and on every host at once. Each deed is one transaction that locks its round and
+looks again whether it is due; an allocation runs under a lease, so that only one host solves. What
+goes wrong with one round is told, and the others go on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, func, select
+from sqlmodel import Session, col
+
+from allocation.errors import AllocationError
+from allocation.options import Options
+from broker.audit import ActorId, Change
+from broker.clock import Clock, time_of
+from broker.counterfactuals.answers import decided_round, write_estimates
+from broker.db import Database, reading, transact
+from broker.errors import BrokerError, HeldElsewhere
+from broker.rounds import close_round, finish_round, lock_round, open_round
+from broker.runs import ReportProgress, Solve, run_round
+from broker.states import RoundState, RunPurpose, RunState
+from broker.tables import RoundRow, RunRow
+
+FIRST_PAUSE = dt.timedelta(minutes=1)
+LONGEST_PAUSE = dt.timedelta(hours=1)
+MOST_DOUBLED = 10
+"""How long a round waits after its allocation failed: twice as long each time, up to this."""
+
+
+class Deed(StrEnum):
+    """What a tick did about a round, or why it did nothing."""
+
+    OPENED = "opened"
+    CLOSED = "closed"
+    PUBLISHED = "published"
+    FINISHED = "finished"
+    HELD_ELSEWHERE = "held-elsewhere"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """One thing that a tick did; `error` says what went wrong where something did."""
+
+    round_key: str
+    deed: Deed
+    sentence: str
+    error: BrokerError | AllocationError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticker:
+    """Where and how it ticks: a market, its clock, who acts, and what solves."""
+
+    db: Database
+    clock: Clock
+    actor: ActorId
+    options: Options
+    solve: Solve
+    report_progress: ReportProgress
+
+
+Act = Callable[[Ticker, str], Ticked | None]
+"""Does what is due for one round; None if it turns out that nothing is."""
+
+
+def tick(ticker: Ticker) -> Iterator[Ticked]:
+    """Do all that is due now, and tell each deed when it is done.
+
+    What became due by an earlier deed is done as well: a round that closes is allocated at once.
+    """
+    for is_due, act in _STEPS:
+        for key in _due(ticker, is_due):
+            ticked = _try(ticker, key, act)
+            if ticked is not None:
+                yield ticked
+
+
+def _due(ticker: Ticker, is_due: Callable[[dt.datetime], ColumnElement[bool]]) -> list[str]:
+    """Return the rounds for which something looks due, the earliest sprint first."""
+    with reading(ticker.db) as session:
+        at = time_of(session, ticker.clock)
+        rounds = select(col(RoundRow.key)).where(is_due(at))
+        return list(session.scalars(rounds.order_by(col(RoundRow.starts_on), col(RoundRow.key))))
+
+
+def _try(ticker: Ticker, key: str, act: Act) -> Ticked | None:
+    try:
+        return act(ticker, key)
+    except HeldElsewhere as error:
+        return Ticked(key, Deed.HELD_ELSEWHERE, error.sentence)
+    except (BrokerError, AllocationError) as error:
+        return Ticked(key, Deed.FAILED, str(error), error)
+
+
+# --- what is due ------------------------------------------------------------------------------
+
+
+def _opens(at: dt.datetime) -> ColumnElement[bool]:
+    return (col(RoundRow.state) == RoundState.SCHEDULED) & (col(RoundRow.opens_at) <= at)
+
+
+def _closes(at: dt.datetime) -> ColumnElement[bool]:
+    return (col(RoundRow.state) == RoundState.OPEN) & (col(RoundRow.closes_at) <= at)
+
+
+def _runs(at: dt.datetime) -> ColumnElement[bool]:
+    del at
+    return col(RoundRow.state) == RoundState.CLOSED
+
+
+def _finishes(at: dt.datetime) -> ColumnElement[bool]:
+    """Say which rounds may have ended; how long a sprint is, is asked of each of them."""
+    return (col(RoundRow.state) == RoundState.PUBLISHED) & (col(RoundRow.starts_on) < at.date())
+
+
+def _has_ended(row: RoundRow, at: dt.datetime) -> bool:
+    return row.starts_on + dt.timedelta(days=row.days) <= at.date()
+
+
+# --- what is done ------------------------------------------------------------------------------
+
+
+def _open(ticker: Ticker, key: str) -> Ticked | None:
+    def work(session: Session) -> bool:
+        row = lock_round(session, key)
+        change = _now(ticker, session)
+        is_due = row.state == RoundState.SCHEDULED and _has_come(row.opens_at, change.at)
+        return is_due and open_round(session, key, change)
+
+    return _told(key, Deed.OPENED, "is open for bids", is_new=transact(ticker.db, work))
+
+
+def _close(ticker: Ticker, key: str) -> Ticked | None:
+    def work(session: Session) -> bool:
+        row = lock_round(session, key)
+        change = _now(ticker, session)
+        is_due = row.state == RoundState.OPEN and _has_come(row.closes_at, change.at)
+        return is_due and close_round(session, key, change)
+
+    return _told(key, Deed.CLOSED, "is closed", is_new=transact(ticker.db, work))
+
+
+def _finish(ticker: Ticker, key: str) -> Ticked | None:
+    def work(session: Session) -> bool:
+        row = lock_round(session, key)
+        change = _now(ticker, session)
+        is_due = row.state == RoundState.PUBLISHED and _has_ended(row, change.at)
+        return is_due and finish_round(session, key, change)
+
+    return _told(key, Deed.FINISHED, "is finished", is_new=transact(ticker.db, work))
+
+
+def _run(ticker: Ticker, key: str) -> Ticked | None:
+    with reading(ticker.db) as session:
+        until = _pauses_until(session, key)
+        if until is not None and time_of(session, ticker.clock) < until:
+            sentence = f"The allocation of round {key} failed; it is tried again after {until}."
+            return Ticked(key, Deed.WAITING, sentence)
+    ran = run_round(
+        ticker.db,
+        key,
+        ticker.options,
+        ticker.clock,
+        ticker.actor,
+        ticker.solve,
+        ticker.report_progress,
+    )
+    if ran.outcome is None:
+        return None
+    transact(ticker.db, lambda session: write_estimates(session, decided_round(session, key)))
+    return Ticked(key, Deed.PUBLISHED, f"Round {key} is published: outcome {ran.outcome_sha256}")
+
+
+def _pauses_until(session: Session, key: str) -> dt.datetime | None:
+    """Return until when nobody tries again to allocate a round; None if it never failed."""
+    failed = (
+        select(func.count(), func.max(col(RunRow.finished_at)))
+        .join(RoundRow, col(RoundRow.id) == col(RunRow.round_id))
+        .where(
+            col(RoundRow.key) == key,
+            col(RunRow.state) == RunState.FAILED,
+            col(RunRow.purpose) == RunPurpose.PUBLICATION,
+        )
+    )
+    times, last_at = session.execute(failed).one()
+    if last_at is None:
+        return None
+    doubled: int = min(times - 1, MOST_DOUBLED)
+    ended_at: dt.datetime = last_at
+    return ended_at + min(FIRST_PAUSE * (1 << doubled), LONGEST_PAUSE)
+
+
+def _now(ticker: Ticker, session: Session) -> Change:
+    """Return the change of this moment, which comes after every bid that the lock waited for."""
+    return Change(ticker.actor, time_of(session, ticker.clock))
+
+
+def _has_come(moment: dt.datetime | None, at: dt.datetime) -> bool:
+    return moment is not None and moment <= at
+
+
+def _told(key: str, deed: Deed, words: str, *, is_new: bool) -> Ticked | None:
+    return Ticked(key, deed, f"Round {key} {words}.") if is_new else None
+
+
+_STEPS: tuple[tuple[Callable[[dt.datetime], ColumnElement[bool]], Act], ...] = (
+    (_finishes, _finish),
+    (_opens, _open),
+    (_closes, _close),
+    (_runs, _run),
+)
+"""What is looked after, in this order: what happens at once comes before what takes a minute."""
