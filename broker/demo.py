@@ -27,6 +27,7 @@ from broker.bids import PlaceBid, place_bid
 from broker.clock import Clock
 from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
 from broker.db import Database, connect, transact
+from broker.demo_people import add_people, sign_in_lines
 from broker.errors import Refused
 from broker.policy.versions import Adoption, adopt_policy
 from broker.rounds import create_round, finish_round, open_round
@@ -75,8 +76,9 @@ class Step(IntEnum):
     RUN = 1
     ADOPT = 2
     ANNOUNCE = 3
-    OPEN = 4
-    BIDS = 5
+    PEOPLE = 4
+    OPEN = 5
+    BIDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ def build_demo(database_url: str, clock: Clock, solve: Solve, say: Say) -> DemoB
         tell(Stage(db, clock, solve, say), stories, now)
     built = DemoBuilt(file, stories[-1].sprint.key, perf_counter() - began_seconds)
     say(f"{built.open_round_key} is open for bids, sealed until it closes.")
+    for line in sign_in_lines():
+        say(line)
     say(f"The demo is ready after {built.seconds:.1f} s, in {file.name}.")
     return built
 
@@ -135,6 +139,7 @@ def is_demo(file: Path) -> bool:
 def tell(stage: Stage, stories: Sequence[CompanyRound], until: dt.datetime) -> None:
     """Play the stories of some rounds up to a moment; their time never runs back."""
     moments = [moment for story in stories for moment in _moments(story)]
+    moments.append(Moment(stories[0].opens_at, Step.PEOPLE, _add_people))
     present = min(moment.at for moment in moments)
     for moment in sorted(moments, key=lambda moment: (moment.at, moment.step)):
         if moment.at <= until:
@@ -193,6 +198,12 @@ def _announce(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime
         closes_at=story.closes_at,
     )
     transact(stage.db, announce)
+    return at
+
+
+def _add_people(stage: Stage, at: dt.datetime) -> dt.datetime:
+    """Let everybody in once the first round has named their teams and pools."""
+    transact(stage.db, lambda session: add_people(session, at))
     return at
 
 
