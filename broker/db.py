@@ -49,8 +49,6 @@ NUMBERED = frozenset(
         "pk_account",
         "pk_audit_event",
         "pk_policy_version",
-        "uq_delivery_bid_id_version",
-        "pk_delivery_verdict",
         "pk_sign_in_attempt",
         "uq_role_grant_live",
         "uq_role_grant_first_admin",

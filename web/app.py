@@ -14,6 +14,7 @@ from broker.db import connect
 from web import assets, auth, csrf, desk, errors, filters, grids, headers, navigation, wording
 from web.accounts import accounts
 from web.capacity import capacity
+from web.deliveries import deliveries
 from web.health import health
 from web.ledger import ledger
 from web.market import market_pages
@@ -33,6 +34,16 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     desk.register(app, connect(settings.database_url), clock)
     for part in (assets, auth, csrf, errors, filters, grids, headers, navigation, wording):
         part.register(app)
-    for blueprint in (market_pages, rounds, pools, capacity, receipts, ledger, accounts, health):
+    for blueprint in (
+        market_pages,
+        rounds,
+        pools,
+        capacity,
+        receipts,
+        ledger,
+        accounts,
+        deliveries,
+        health,
+    ):
         app.register_blueprint(blueprint)
     return app

@@ -33,9 +33,10 @@ def export(table: Table, rows: tuple[Row, ...], name: str, ending: str) -> Respo
 def _as_csv(table: Table, rows: tuple[Row, ...]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(column.key for column in table.columns)
+    columns = _handed_out(table)
+    writer.writerow(column.key for column in columns)
     for row in rows:
-        values = (_plain(column, row[column.key]) for column in table.columns)
+        values = (_plain(column, row[column.key]) for column in columns)
         writer.writerow(_cell(value) for value in values)
     return out.getvalue()
 
@@ -51,11 +52,15 @@ def _as_json(table: Table, rows: tuple[Row, ...]) -> str:
         "caption": table.caption,
         "total": len(rows),
         "rows": [
-            {column.key: _plain(column, row[column.key]) for column in table.columns}
+            {column.key: _plain(column, row[column.key]) for column in _handed_out(table)}
             for row in rows
         ],
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _handed_out(table: Table) -> tuple[Column, ...]:
+    return tuple(column for column in table.columns if column.handed_out)
 
 
 def _plain(column: Column, value: Any) -> str | int | float | None:

@@ -28,6 +28,7 @@ ADDRESSES: Mapping[Subject, tuple[str, str]] = {
     Subject.POOL: ("pools.show", "key"),
     Subject.ROUND: ("rounds.show", "key"),
     Subject.RECEIPT: ("receipts.show", "receipt_id"),
+    Subject.DELIVERY: ("deliveries.show", "receipt_id"),
     Subject.TEAM_CREDITS: ("ledger.show", "key"),
 }
 

@@ -26,7 +26,7 @@ AREAS = (
     Area("rounds", "rounds.index", "Rounds"),
     Area("pools", "pools.index", "Pools"),
     Area("capacity", "capacity.show", "Capacity"),
-    Area("deliveries", "deliveries.index", "Outcomes"),
+    Area("deliveries", "deliveries.index", "Deliveries"),
     Area("bids", "bids.index", "My bids", Action.USE_ACCOUNT),
     Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT),
     Area("notices", "notices.index", "Notices", Action.READ_NOTICES),

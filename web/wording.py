@@ -22,6 +22,7 @@ from allocation.outcome import (
     StoppedBy,
     TieBreak,
 )
+from broker.dashboards.deliveries import DeliveryState
 from broker.states import RoundState
 from web.filters import percent, whole
 
@@ -165,6 +166,15 @@ ROLES: Mapping[str, str] = {
 """What a role is called."""
 
 
+DELIVERIES: Mapping[str, str] = {
+    DeliveryState.UNREPORTED: "The team's lead has not reported what it delivered.",
+    DeliveryState.WAITING: "Nobody from elsewhere has confirmed or disputed it yet.",
+    DeliveryState.CONFIRMED: "Another person confirmed it.",
+    DeliveryState.DISPUTED: "Another person disputes it.",
+}
+"""Where an award that has ended stands, in a sentence."""
+
+
 def verdict(report: Report) -> str:
     """Say in a few words how good a result is known to be."""
     if report.status is Status.OPTIMAL:
@@ -213,5 +223,6 @@ def register(app: Flask) -> None:
         TIE_BREAK_WORDS=TIE_BREAKS,
         STOP_WORDS=STOPS,
         STANDING_WORDS=STANDINGS,
+        DELIVERY_WORDS=DELIVERIES,
         ROLE_WORDS=ROLES,
     )

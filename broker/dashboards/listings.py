@@ -51,6 +51,7 @@ class Subject(StrEnum):
     POOL = "pool"
     ROUND = "round"
     RECEIPT = "receipt"
+    DELIVERY = "delivery"
     TEAM_CREDITS = "team-credits"
 
 
@@ -65,7 +66,10 @@ NUMBER_KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `names` and `reference` say which thing it is about and where its key stands."""
+    """One column. `names` and `reference` say which thing it is about and where its key stands.
+
+    One that is not handed out is there to be searched in: programs do not get it.
+    """
 
     key: str
     label: str
@@ -74,6 +78,7 @@ class Column:
     choices: tuple[str, ...] = ()
     filtered: bool = False
     shown: bool = True
+    handed_out: bool = True
     names: Subject | None = None
     reference: str = ""
 
