@@ -146,7 +146,7 @@ def stage_table(findings: Sequence[Finding]) -> list[str]:
     )
 
 
-_OUTSIDE = ("build", "baselines", "rounding", "prices-and-reasons")
+_OUTSIDE = ("build", "baselines", "rounding", "shaking", "prices-and-reasons")
 """Stages that ask no solver, or hardly."""
 
 

@@ -5,8 +5,8 @@ improve() is the table of contents; what proves beside it stands in proving.py.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 
@@ -33,10 +33,15 @@ LUMPY_ROOT_SHARE = 0.25
 
 
 def round_relaxation(search: Search) -> None:
-    """Serve placements in the orders that the relaxation suggests; fill what is left."""
+    """Serve placements in the orders that the relaxation suggests."""
+    for order in search.guided_orders():
+        search.incumbent.offer(rounding.serve(search.columns, order))
+
+
+def shake_orders(search: Search) -> None:
+    """Serve placements in orders near those, shaken a little; fill what is left."""
     random = np.random.default_rng(search.options.seed)
-    shaken = rounding.shaken_orders(*search.guides(), random)
-    for order in chain(search.guided_orders(), shaken):
+    for order in rounding.shaken_orders(*search.guides(), random):
         search.incumbent.offer(rounding.serve(search.columns, order))
     search.fill()
 
@@ -127,12 +132,18 @@ def search_neighbourhoods(search: Search, proof: Proof) -> None:
         search.options.seed,
         search.work_left(),
     )
+    worker = ThreadPoolExecutor(1)
+    proof.mind(search.work_seconds, is_better=False)
     while not (parts.is_over or search.is_proven):
         if search.deadline.seconds_left() <= 0:
             search.clock_stopped = True
             break
-        answer = parts.step(search.effort(search.deadline))
-        _take_step(search, parts, answer, proof)
+        step = worker.submit(parts.step, search.effort(search.deadline))
+        while not (step.done() or search.is_proven):
+            proof.wait_beside(step)
+        if step.done():
+            _take_step(search, parts, step.result(), proof)
+    worker.shutdown(wait=False)
     search.fill()
     search.work_seconds += parts.work_seconds
 
@@ -142,4 +153,4 @@ def _take_step(search: Search, parts: NeighbourhoodSearch, answer: Answer, proof
     search.clock_stopped |= answer.stopped_by_clock
     is_better = rounding.value_of(search.columns, parts.lots) > search.incumbent.value
     search.incumbent.learn("HiGHS", parts.lots, parts.bound)
-    proof.mind(parts.work_seconds, is_better=is_better)
+    proof.mind(search.work_seconds + parts.work_seconds, is_better=is_better)

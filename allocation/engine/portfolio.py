@@ -12,7 +12,7 @@ from allocation.assembly import serve_baselines
 from allocation.columns import build_columns
 from allocation.engine.cleaning import clean
 from allocation.engine.component_searches import begin_searches, improve_all, shares
-from allocation.engine.finding import round_relaxation
+from allocation.engine.finding import round_relaxation, shake_orders
 from allocation.engine.floor_search import find_floors
 from allocation.engine.floor_stages import FloorState, meet_floors, search_without_floors
 from allocation.engine.list_prices import settle_prices
@@ -81,6 +81,9 @@ def start(run: Run) -> None:
     with run.stage("rounding"):
         for each in run.searches:
             round_relaxation(each)
+    with run.stage("shaking"):
+        for each in run.searches:
+            shake_orders(each)
     if run.problem.floor_ratio:
         with run.stage("slices"):
             deadline = run.deadline.share(SLICES_SHARE)

@@ -7,6 +7,7 @@ counts only once it is proven, so that chance and the clock decide nothing.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 from ortools.util.python.solve_interrupter import SolveInterrupter
@@ -24,11 +25,16 @@ class _Asked:
 
     question: Question
     interrupter: SolveInterrupter = field(default_factory=SolveInterrupter)
-    answer: Answer | None = None
+    answer: Future[Answer] = field(default_factory=Future)
 
     def work(self, effort: Effort) -> None:
         """Answer; runs in the thread."""
-        self.answer = ask_scip(self.question, effort, self.interrupter)
+        self.answer.set_result(ask_scip(self.question, effort, self.interrupter))
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the answer, and say whether there is one."""
+        wait([self.answer], seconds)
+        return self.answer.done()
 
 
 class Prover:
@@ -36,7 +42,6 @@ class Prover:
 
     def __init__(self) -> None:
         self._asked: _Asked | None = None
-        self._thread: threading.Thread | None = None
 
     @property
     def is_asked(self) -> bool:
@@ -46,13 +51,17 @@ class Prover:
     @property
     def has_answer(self) -> bool:
         """Say whether there is an answer to take."""
-        return self._asked is not None and self._asked.answer is not None
+        return self._asked is not None and self._asked.answer.done()
 
     def ask(self, question: Question, effort: Effort) -> None:
         """Begin to answer a question."""
         self._asked = _Asked(question)
-        self._thread = threading.Thread(target=self._asked.work, args=(effort,), daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._asked.work, args=(effort,), daemon=True).start()
+
+    def wait_beside(self, step: Future[Answer]) -> None:
+        """Wait until a step of the search is done, or there is an answer."""
+        open_answers = [self._asked.answer] if self._asked and not self.has_answer else []
+        wait([step, *open_answers], return_when=FIRST_COMPLETED)
 
     def stop(self) -> None:
         """Tell the solver to end with what it knows."""
@@ -62,10 +71,9 @@ class Prover:
     def take(self, seconds: float) -> tuple[Question, Answer] | None:
         """Wait for the answer; None where it does not come."""
         asked, self._asked = self._asked, None
-        if asked is None or self._thread is None:
+        if asked is None:
             return None
-        self._thread.join(seconds)
-        if asked.answer is None:
+        if not asked.wait(seconds):
             asked.interrupter.interrupt()
-            self._thread.join(PATIENCE_SECONDS)
-        return None if asked.answer is None else (asked.question, asked.answer)
+        has_answer = asked.wait(PATIENCE_SECONDS)
+        return (asked.question, asked.answer.result()) if has_answer else None

@@ -5,6 +5,7 @@ prover.py asks SCIP in a thread of its own; here it is decided about what, and i
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,13 +41,17 @@ class Proof:
         """Say whether branch and bound on the whole round may say more than is known."""
         return not self.search.is_proven and self.search.columns.count <= LARGEST_BRANCHED
 
+    def wait_beside(self, step: Future[Answer]) -> None:
+        """Wait for a step of the search; a proof that comes before it makes it needless."""
+        self.prover.wait_beside(step)
+        if self.prover.has_answer:
+            self._hear()
+
     def mind(self, work_seconds: float, *, is_better: bool) -> None:
         """Ask for a proof beside the search; ask anew if something better comes soon.
 
         On a large round a proof takes long: it goes on whatever is found.
         """
-        if self.prover.has_answer:
-            self._hear()
         is_young = work_seconds - self.began < YOUNG_RATIO * work_seconds
         if self.is_asked and is_better and is_young and self.search.is_small():
             self.prover.stop()

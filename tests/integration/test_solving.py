@@ -31,12 +31,13 @@ def test_a_round_is_solved_and_every_stage_is_told() -> None:
     told: list[Progress] = []
     outcome = solve(PROBLEM, QUICK, told.append)
     assert outcome.report.status is Status.OPTIMAL
-    assert [p.stage for p in told][:5] == [
+    assert [p.stage for p in told][:6] == [
         "build",
         "cleaning",
         "baselines",
         "relaxation",
         "rounding",
+        "shaking",
     ]
     values = [p.value for p in told if p.value is not None]
     assert values == sorted(values)
