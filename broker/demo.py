@@ -23,7 +23,7 @@ from sqlmodel import Session
 from allocation.options import Options, Progress
 from allocation.problem import Bid
 from broker.audit import ActorId, Change
-from broker.bids import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid, place_bid
 from broker.clock import Clock
 from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
 from broker.db import Database, connect, transact

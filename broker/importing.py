@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from allocation.folders import RoundFolder
 from allocation.wire import Document, round_document, sha256_of
 from broker.audit import Change
-from broker.bids import store_bids
+from broker.bids.placing import store_bids
 from broker.directory import directory_of
 from broker.errors import Refused
 from broker.rounds import close_round, create_round, open_round
@@ -44,7 +44,7 @@ def import_round(
         return planned
     row = create_round(session, folder, change, imported_sha256=content_sha256(folder))
     open_round(session, row.key, change)
-    store_bids(session, directory_of(session, row), folder.problem.bids, folder.titles)
+    store_bids(session, directory_of(session, row), folder.problem.bids, folder.titles, change)
     if not is_open:
         close_round(session, row.key, change)
     return planned

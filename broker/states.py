@@ -46,6 +46,14 @@ class RunPurpose(StrEnum):
     REHEARSAL = "rehearsal"
 
 
+class BidState(StrEnum):
+    """Where a team's bid stands until its round closes; what the round made of it is a result."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    WITHDRAWN = "withdrawn"
+
+
 TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
     RoundState: {
         RoundState.SCHEDULED: frozenset({RoundState.OPEN, RoundState.CANCELLED}),
@@ -61,6 +69,11 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         RunState.PUBLISHED: frozenset(),
         RunState.FAILED: frozenset(),
         RunState.STALE: frozenset(),
+    },
+    BidState: {
+        BidState.DRAFT: frozenset({BidState.DRAFT, BidState.SUBMITTED, BidState.WITHDRAWN}),
+        BidState.SUBMITTED: frozenset({BidState.SUBMITTED, BidState.WITHDRAWN}),
+        BidState.WITHDRAWN: frozenset(),
     },
 }
 """What may follow each state; nothing follows an empty set. `published` is a state of both."""

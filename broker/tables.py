@@ -273,6 +273,7 @@ class BidRow(Table, table=True):
             ["round_id", "team_id"], ["round_team.round_id", "round_team.team_id"]
         ),
         UniqueConstraint("round_id", "key"),
+        Index("ix_bid_round_id_team_id", "round_id", "team_id"),
         STRICT,
     )
     id: str = Field(primary_key=True, sa_type=Text)
@@ -318,7 +319,7 @@ class ItemRow(Table, table=True):
     bid_id: str = Field(primary_key=True, sa_type=Text)
     number: int = Field(primary_key=True, sa_type=Whole)
     position: int = Field(primary_key=True, sa_type=Integer)
-    pool_id: str = Field(foreign_key="pool.id", sa_type=Text)
+    pool_id: str = Field(foreign_key="pool.id", sa_type=Text, index=True)
     offset_days: int = Field(sa_type=Integer)
     days: int = Field(sa_type=Integer)
     units_per_lot: int = Field(sa_type=Whole)

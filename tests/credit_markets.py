@@ -12,7 +12,7 @@ from sqlmodel import col
 from allocation.problem import Problem, Team, TeamKey
 from broker.access import Actor, Role, TeamRole
 from broker.audit import ActorId
-from broker.bids import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid, place_bid
 from broker.db import Database, reading, transact
 from broker.ledger.holds import Refund, refund_award
 from broker.rounds import close_round, create_round

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from allocation.problem import RoundKey
 from broker.access import Actor, Role, TeamRole
 from broker.audit import ActorId
-from broker.bids import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid, place_bid
 from broker.db import Database, reading, transact
 from broker.deliveries.reports import ReportDelivery, report_delivery
 from broker.deliveries.verdicts import GiveVerdict, Verdict, give_verdict

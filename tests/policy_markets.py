@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from allocation.folders import RoundFolder
 from allocation.problem import Alternative, Problem
 from broker.audit import ActorId
-from broker.bids import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid, place_bid
 from broker.db import Database, reading, transact
 from broker.policy.documents import Policy
 from broker.policy.frozen import Score, score_of

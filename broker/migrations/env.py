@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import broker.bids.tables
 import broker.counterfactuals.tables
 import broker.deliveries.tables
 import broker.ledger.tables

@@ -94,7 +94,7 @@ def test_what_is_held_counts_as_held_when_the_next_sprint_is_endowed(
 
 
 def place(db: Database, key: str, team: str, offer: int) -> None:
-    from broker.bids import PlaceBid, place_bid  # noqa: PLC0415  # only here are bids placed singly
+    from broker.bids.placing import PlaceBid, place_bid  # noqa: PLC0415  # only here are bids placed singly
 
     wish = PlaceBid("sprint-1", key, team, key, (an_alternative(offer=offer),))
     transact(db, lambda session: place_bid(session, wish, a_change(0.1)))

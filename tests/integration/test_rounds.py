@@ -11,14 +11,15 @@ import pytest
 from sqlmodel import Session
 
 from allocation.problem import Alternative, Problem
-from broker.bids import PlaceBid, place_bid, store_bids
+from broker.bids.placing import EnteredBid, PlaceBid, enter_bids, place_bid
 from broker.db import Database, reading, transact, writing
 from broker.directory import directory_of
 from broker.errors import InvalidBid, InvalidRound, NotFound, Refused
+from broker.policy.pledges import NO_PLEDGE
 from broker.rounds import close_round, create_round, find_round, finish_round, open_round
 from broker.snapshots import frozen_problem, problem_of
 from tests.builders import a_bid, a_calendar, a_pool, a_problem, a_team, an_alternative, an_item
-from tests.markets import NOON, a_change, described, event_kinds, run_it, titles_of
+from tests.markets import NOON, a_change, described, event_kinds, run_it
 
 CLOSES_AT = NOON + dt.timedelta(hours=10)
 
@@ -218,14 +219,20 @@ def test_the_largest_bid_that_a_round_may_hold_is_taken(open_market: Database) -
 
 
 def test_the_values_of_a_round_never_grow_beyond_what_is_exact(open_market: Database) -> None:
-    dear = an_alternative(offer=1, value=BIG)
-    most = 2**53 // BIG
-    bids = [a_bid(f"b{number}", dear) for number in range(most - 1)]
+    """Every team has half of what is exact, divided by two; the other half is for folders."""
+    dearest = an_alternative(offer=BIG // 2)
+    share = 2**53 // 2 // 2 // BIG
     with Session(open_market.writer) as session:
         row = find_round(session, "sprint-1")
-        store_bids(session, directory_of(session, row), bids, titles_of(bids))
-        dearest = an_alternative(offer=BIG // 2)
+        directory = directory_of(session, row)
+        bids = [a_bid(f"b{number}", dearest) for number in range(share - 1)]
+        entered = [
+            EnteredBid(f"id-{bid.key}", 1, directory.team_ids["red"], bid, "Train", NO_PLEDGE)
+            for bid in bids
+        ]
+        enter_bids(session, directory, row.key, entered, a_change())
         place_bid(session, a_wish(dearest, key="last"), a_change(1))
         with pytest.raises(InvalidBid, match="exceed the largest value"):
             place_bid(session, a_wish(dearest, key="too-much"), a_change(1))
+        place_bid(session, a_wish(dearest, key="of-others", team_key="blue"), a_change(1))
         session.rollback()

@@ -33,7 +33,7 @@ from sqlmodel import Session, col
 
 from allocation.problem import Problem, Team, TeamKey
 from broker.audit import Change
-from broker.bids import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid, place_bid
 from broker.db import Database, reading, transact
 from broker.errors import Overdrawn, Refused
 from broker.importing import import_round

@@ -14,7 +14,15 @@ from sqlmodel import Session
 from broker.db import Database
 from broker.errors import Refused
 from broker.rounds import create_round
-from broker.states import TRANSITIONS, RoundState, RunState, move_round, move_run, sources_of
+from broker.states import (
+    TRANSITIONS,
+    BidState,
+    RoundState,
+    RunState,
+    move_round,
+    move_run,
+    sources_of,
+)
 from broker.tables import RoundRow, RunRow
 from tests.markets import NOON, a_change, a_database, a_scarce_problem, described, events
 
@@ -85,6 +93,7 @@ def test_the_table_says_what_follows_every_state() -> None:
     assert {kind: set(table) for kind, table in TRANSITIONS.items()} == {
         RoundState: set(RoundState),
         RunState: set(RunState),
+        BidState: set(BidState),
     }
 
 

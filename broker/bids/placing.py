@@ -1,0 +1,278 @@
+"""How a checked bid enters an open round: rows that the close freezes, a version that stays.
+
+Everything that ends up in a round goes through `enter_bids`: bids of people (writing.py), of
+programs that name the key themselves (`place_bid`) and of folders of files (`store_bids`). What an
+offer counts for is never handed in: the policy says it, as an estimate until the close fixes it.
+Until the close nothing about a bid enters the main audit log, because its mere presence there
+would tell other teams something; the close enters the hash of all of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import delete, insert, select
+from sqlmodel import Session, col
+
+from allocation.problem import Alternative, Bid, BidKey, Item, TeamKey
+from broker.audit import ActorId, Change
+from broker.bids.allowances import findings_in_allowance
+from broker.bids.drafts import BidDraft, draft_of
+from broker.bids.findings import Finding, InvalidDraft, Terms, findings_in_draft
+from broker.bids.submissions import Submission, commitment_to, draw_salt, submission_text
+from broker.bids.tables import BidVersionRow, TeamBidRow
+from broker.directory import Directory, directory_of
+from broker.policy.freezing import pledge_columns
+from broker.policy.pledges import NO_PLEDGE, Pledge
+from broker.policy.scores import scored
+from broker.policy.tables import BidPledgeRow
+from broker.policy.versions import policy_in_force
+from broker.rounds import find_round, lock_open_round
+from broker.states import BidState
+from broker.tables import AlternativeRow, BidRow, ItemRow, RoundRow
+from broker.texts import findings_in_key
+
+AT_ONCE = 2000
+"""How many bids of a folder are written in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceBid:
+    """A team's wish to bid in a round, as a program hands it in: nothing in it is checked yet.
+
+    The value scores of its alternatives are not looked at.
+    """
+
+    round_key: str
+    bid_key: str
+    team_key: str
+    title: str
+    alternatives: tuple[Alternative, ...]
+    pledge: Pledge = NO_PLEDGE
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredBid:
+    """A bid that was checked, on its way into a round; without a pledge it came from a folder."""
+
+    id: str
+    version: int
+    team_id: str
+    bid: Bid
+    title: str
+    pledge: Pledge | None
+
+
+def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
+    """Put a bid into an open round under a key of the caller's and return its id.
+
+    Raises: NotFound, Refused if the round takes no bids now, InvalidBid with every finding.
+    """
+    row = lock_open_round(session, find_round(session, wish.round_key).id, change.at)
+    directory = directory_of(session, row)
+    in_force = policy_in_force(session, change.at)
+    policy = in_force.policy if in_force else None
+    terms = Terms(row, directory.pool_ids, policy)
+    found = tuple(_findings_in_wish(session, wish, terms, directory))
+    if found:
+        raise InvalidDraft(wish.bid_key[:64], found)
+    ways = scored(policy, wish.team_key, wish.pledge, wish.alternatives)
+    bid = Bid(BidKey(wish.bid_key), TeamKey(wish.team_key), ways, change.at)
+    one = EnteredBid(
+        str(uuid4()), 1, directory.team_ids[wish.team_key], bid, wish.title, wish.pledge
+    )
+    enter_bids(session, directory, row.key, [one], change)
+    return one.id
+
+
+def store_bids(
+    session: Session,
+    directory: Directory,
+    bids: Iterable[Bid],
+    titles: Mapping[BidKey, str],
+    change: Change,
+) -> dict[BidKey, str]:
+    """Write the bids of a folder, which was checked, into an open round; return their ids."""
+    placed = [
+        EnteredBid(str(uuid4()), 1, directory.team_ids[bid.team_key], bid, titles[bid.key], None)
+        for bid in bids
+    ]
+    round_key = session.get_one(RoundRow, directory.round_id).key
+    waiting = iter(placed)
+    while some := list(islice(waiting, AT_ONCE)):
+        enter_bids(session, directory, round_key, some, change)
+    return {one.bid.key: one.id for one in placed}
+
+
+def enter_bids(
+    session: Session,
+    directory: Directory,
+    round_key: str,
+    entered: Sequence[EnteredBid],
+    change: Change,
+) -> None:
+    """Write checked bids that nobody wrote before: where they stand, their version, their rows."""
+    heads = [
+        {
+            "id": one.id,
+            "round_id": directory.round_id,
+            "team_id": one.team_id,
+            "key": one.bid.key,
+            "state": BidState.SUBMITTED,
+            "version": one.version,
+        }
+        for one in entered
+    ]
+    if heads:
+        session.execute(insert(TeamBidRow), heads)
+    write_versions(session, round_key, entered, change)
+    write_rows(session, directory, entered)
+
+
+def write_versions(
+    session: Session, round_key: str, entered: Sequence[EnteredBid], change: Change
+) -> None:
+    """Keep what was submitted, with a commitment to each."""
+    if not entered:
+        return
+    versions = [
+        version_columns(one.id, submission_of(round_key, one), change.actor, change.at)
+        for one in entered
+    ]
+    session.execute(insert(BidVersionRow), versions)
+
+
+def submission_of(round_key: str, one: EnteredBid) -> Submission:
+    """Return what a bidder commits to with a bid that is submitted."""
+    draft = draft_of(one.title, one.bid.alternatives, one.pledge or NO_PLEDGE)
+    return Submission(
+        round_key=round_key,
+        team_key=one.bid.team_key,
+        bid_key=one.bid.key,
+        version=one.version,
+        state=BidState.SUBMITTED,
+        submitted_at=one.bid.submitted_at,
+        draft=draft,
+    )
+
+
+def version_columns(
+    bid_id: str, submission: Submission, written_by: ActorId, at: dt.datetime
+) -> dict[str, Any]:
+    """Return a version as it is stored; a draft commits to nothing."""
+    document = submission_text(submission)
+    salt = None if submission.state is BidState.DRAFT else draw_salt()
+    return {
+        "bid_id": bid_id,
+        "version": submission.version,
+        "state": submission.state,
+        "title": submission.draft.title,
+        "document": document,
+        "written_by": written_by,
+        "written_at": at,
+        "salt": salt,
+        "commitment": salt and commitment_to(document, salt),
+    }
+
+
+def write_rows(session: Session, directory: Directory, entered: Sequence[EnteredBid]) -> None:
+    """Write what the close will freeze of bids that have no rows in the round."""
+    for table, rows in (
+        (BidRow, [_bid(directory, one) for one in entered]),
+        (AlternativeRow, [line for one in entered for line in _alternatives(one)]),
+        (ItemRow, [line for one in entered for line in _items(directory, one)]),
+        (BidPledgeRow, [pledge_columns(o.id, o.pledge) for o in entered if o.pledge is not None]),
+    ):
+        if rows:
+            session.execute(insert(table), rows)
+
+
+def remove_rows(session: Session, bid_id: str) -> None:
+    """Take a bid out of its round; its versions stay."""
+    for table in (ItemRow, AlternativeRow, BidPledgeRow):
+        session.execute(delete(table).where(col(table.bid_id) == bid_id))
+    session.execute(delete(BidRow).where(col(BidRow.id) == bid_id))
+
+
+def findings_in_bid(
+    session: Session, terms: Terms, draft: BidDraft, team_id: str, bid_id: str | None
+) -> Iterator[Finding]:
+    """Say everything that keeps a draft from being a bid of a team in a round."""
+    yield from findings_in_draft(draft, terms)
+    yield from findings_in_allowance(session, draft, terms.round, team_id, bid_id)
+
+
+def _findings_in_wish(
+    session: Session, wish: PlaceBid, terms: Terms, directory: Directory
+) -> Iterator[Finding]:
+    for sentence in findings_in_key("bid", wish.bid_key):
+        yield Finding("bid_key", sentence)
+    team_id = directory.team_ids.get(wish.team_key)
+    draft = draft_of(wish.title, wish.alternatives, wish.pledge)
+    if team_id is None:
+        yield not_bidding(wish.team_key, terms.round.key)
+        yield from findings_in_draft(draft, terms)
+    else:
+        yield from findings_in_bid(session, terms, draft, team_id, None)
+    same = select(BidRow).where(
+        col(BidRow.round_id) == terms.round.id, col(BidRow.key) == wish.bid_key
+    )
+    if session.scalars(same).first():
+        yield Finding("bid_key", f"bid: {wish.bid_key} is taken; give the bid another key.")
+
+
+def not_bidding(team_key: str, round_key: str) -> Finding:
+    """Return the finding about a team that a round does not know."""
+    return Finding("team", f"team: {team_key[:64]!r} does not bid in round {round_key}.")
+
+
+def _bid(directory: Directory, one: EnteredBid) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "round_id": directory.round_id,
+        "team_id": one.team_id,
+        "key": one.bid.key,
+        "title": one.title,
+        "submitted_at": one.bid.submitted_at,
+    }
+
+
+def _alternatives(one: EnteredBid) -> Iterator[dict[str, Any]]:
+    return (_alternative(one.id, way) for way in one.bid.alternatives)
+
+
+def _alternative(bid_id: str, alternative: Alternative) -> dict[str, Any]:
+    return {
+        "bid_id": bid_id,
+        "number": alternative.number,
+        "tier": alternative.tier.value,
+        "offer_credits_per_lot": alternative.offer_credits_per_lot,
+        "value_score_per_lot": alternative.value_score_per_lot,
+        "min_lots": alternative.min_lots,
+        "max_lots": alternative.max_lots,
+        "earliest_start": alternative.earliest_start,
+        "latest_start": alternative.latest_start,
+    }
+
+
+def _items(directory: Directory, one: EnteredBid) -> Iterator[dict[str, Any]]:
+    for way in one.bid.alternatives:
+        for position, item in enumerate(way.items, 1):
+            yield _item(one.id, way.number, position, directory.pool_ids[item.pool_key], item)
+
+
+def _item(bid_id: str, number: int, position: int, pool_id: str, item: Item) -> dict[str, Any]:
+    return {
+        "bid_id": bid_id,
+        "number": number,
+        "position": position,
+        "pool_id": pool_id,
+        "offset_days": item.offset_days,
+        "days": item.days,
+        "units_per_lot": item.units_per_lot,
+    }
