@@ -18,6 +18,7 @@ from web.deliveries import deliveries
 from web.health import health
 from web.ledger import ledger
 from web.market import market_pages
+from web.people import people
 from web.pools import pools
 from web.receipts import receipts
 from web.rounds import rounds
@@ -42,6 +43,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         receipts,
         ledger,
         accounts,
+        people,
         deliveries,
         health,
     ):

@@ -55,6 +55,24 @@ class PersonBrief:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A proposed role that waits for its second person."""
+
+    person: PersonBrief
+    role: RoleBrief
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleScreen:
+    """Everybody, what waits for a second person, and the teams and pools that roles are for."""
+
+    people: tuple[PersonBrief, ...]
+    waiting: tuple[Waiting, ...]
+    team_keys: tuple[str, ...]
+    pool_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountScreen:
     """One's own account, and where one is signed in."""
 
@@ -68,6 +86,18 @@ def people(session: Session, actor: Actor) -> list[PersonBrief]:
     require(actor, Action.READ_PEOPLE)
     rows = session.scalars(select(PersonRow).order_by(col(PersonRow.key))).all()
     return _briefs(session, rows)
+
+
+def people_screen(session: Session, actor: Actor) -> PeopleScreen:
+    """Return everybody and what waits. Raises: NotAllowed, SignInNeeded."""
+    found = people(session, actor)
+    waiting = [Waiting(one, role) for one in found for role in one.roles if not role.is_in_force]
+    return PeopleScreen(
+        people=tuple(found),
+        waiting=tuple(sorted(waiting, key=lambda one: one.role.proposed_at)),
+        team_keys=tuple(session.scalars(select(col(TeamRow.key)).order_by(col(TeamRow.key)))),
+        pool_keys=tuple(session.scalars(select(col(PoolRow.key)).order_by(col(PoolRow.key)))),
+    )
 
 
 def account_screen(
