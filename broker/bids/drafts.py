@@ -94,6 +94,12 @@ def numbered(draft: BidDraft) -> tuple[tuple[int, DraftAlternative], ...]:
     )
 
 
+def renumbered(draft: BidDraft) -> BidDraft:
+    """Return a draft whose alternatives are numbered by the places in which they stand."""
+    alternatives = tuple(replace(one, number=None) for one in draft.alternatives)
+    return replace(draft, alternatives=alternatives)
+
+
 def latest_start_that_fits(
     alternative: DraftAlternative, starts_on: dt.date, days: int
 ) -> dt.date | None:

@@ -6,13 +6,14 @@ people do. Nothing here looks at the bids of another team. placing.py and writin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from broker.bids.desks import Desk
 from broker.bids.drafts import BidDraft, DraftAlternative, DraftItem, numbered
 from broker.errors import InvalidBid
-from broker.policy.documents import MOST_PERCENT, Policy
+from broker.policy.documents import MOST_PERCENT
 from broker.policy.pledges import findings_in_pledge
 from broker.tables import RoundRow
 from broker.texts import (
@@ -55,15 +56,6 @@ class InvalidDraft(InvalidBid):
         super().__init__(key, [finding.sentence for finding in self.found])
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a draft is checked against: its round with the pools it offers, and the policy."""
-
-    round: RoundRow
-    pool_ids: Mapping[str, str]
-    policy: Policy | None
-
-
 def findings_in_shape(draft: BidDraft) -> Iterator[Finding]:
     """Say what keeps a draft from being kept at all, complete or not."""
     for path, what, text in _texts(draft):
@@ -79,10 +71,12 @@ def findings_in_shape(draft: BidDraft) -> Iterator[Finding]:
             yield from _at(path, findings_in_text(f"alternative {place + 1}, pool", item.pool_key))
 
 
-def findings_in_draft(draft: BidDraft, terms: Terms) -> Iterator[Finding]:
-    """Say everything that keeps a draft from being a bid in its round, whoever else bids."""
+def findings_in_draft(draft: BidDraft, desk: Desk) -> Iterator[Finding]:
+    """Say everything that keeps a draft from being a bid of its team in its round."""
+    if not desk.is_bidder:
+        yield not_bidding(desk.team_key, desk.round)
     yield from findings_in_shape(draft)
-    yield from _findings_in_pledge(draft, terms)
+    yield from _findings_in_pledge(draft, desk)
     if not draft.title.strip():
         yield Finding("title", "title: is empty; say what the capacity is for.")
     if not draft.alternatives:
@@ -90,10 +84,27 @@ def findings_in_draft(draft: BidDraft, terms: Terms) -> Iterator[Finding]:
     if len({number for number, _ in numbered(draft)}) < len(draft.alternatives):
         sentence = "alternatives: two have the same number; give each a number of its own."
         yield Finding("alternatives", sentence)
+    yield from _findings_in_share(draft, desk)
     for place, (number, one) in enumerate(numbered(draft)):
         path = f"alternatives.{place}"
         yield from _at(f"{path}.number", findings_in_number("alternative", number, 1))
-        yield from _findings_in_alternative(path, f"alternative {number}", one, terms)
+        yield from _findings_in_alternative(path, f"alternative {number}", one, desk)
+
+
+def not_bidding(team_key: str, row: RoundRow) -> Finding:
+    """Return the finding about a team that a round does not know."""
+    return Finding("team", f"team: {team_key[:64]!r} does not bid in round {row.key}.")
+
+
+def _findings_in_share(draft: BidDraft, desk: Desk) -> Iterator[Finding]:
+    """Say whether the team's bids would count for more than its share of what stays exact."""
+    largest = max((most_points(one) for one in draft.alternatives), default=0)
+    if desk.other_points + largest > desk.share_points:
+        sentence = (
+            "alternatives: the team's bids together exceed the largest value that is exact; "
+            "offer less."
+        )
+        yield Finding("alternatives", sentence)
 
 
 def _texts(draft: BidDraft) -> Iterator[tuple[str, str, str]]:
@@ -103,15 +114,15 @@ def _texts(draft: BidDraft) -> Iterator[tuple[str, str, str]]:
     yield "theme_key", "theme", draft.theme_key or ""
 
 
-def _findings_in_pledge(draft: BidDraft, terms: Terms) -> Iterator[Finding]:
+def _findings_in_pledge(draft: BidDraft, desk: Desk) -> Iterator[Finding]:
     known = {finding.sentence for finding in findings_in_shape(draft)}
-    for sentence in findings_in_pledge(draft.pledge, terms.policy, terms.round.starts_on):
+    for sentence in findings_in_pledge(draft.pledge, desk.policy, desk.round.starts_on):
         if sentence not in known:
             yield Finding(PLEDGED_FIELDS[sentence.partition(":")[0]], sentence)
 
 
 def _findings_in_alternative(
-    path: str, where: str, one: DraftAlternative, terms: Terms
+    path: str, where: str, one: DraftAlternative, desk: Desk
 ) -> Iterator[Finding]:
     if one.tier is None:
         yield Finding(f"{path}.tier", f"{where}, tier: is missing; choose reserved or spot.")
@@ -120,9 +131,9 @@ def _findings_in_alternative(
     if not one.items:
         yield Finding(f"{path}.items", f"{where}: it needs at least one item.")
         return
-    yield from _findings_in_window(path, where, one, terms.round)
+    yield from _findings_in_window(path, where, one, desk.round)
     for position, item in enumerate(one.items):
-        yield from _findings_in_item(f"{path}.items.{position}", where, one, item, terms)
+        yield from _findings_in_item(f"{path}.items.{position}", where, one, item, desk)
 
 
 def _findings_in_lots(path: str, where: str, one: DraftAlternative) -> Iterator[Finding]:
@@ -180,12 +191,12 @@ def _findings_in_window(
 
 
 def _findings_in_item(
-    path: str, where: str, one: DraftAlternative, item: DraftItem, terms: Terms
+    path: str, where: str, one: DraftAlternative, item: DraftItem, desk: Desk
 ) -> Iterator[Finding]:
     where = f"{where}, {item.pool_key[:64]}" if item.pool_key else where
     if not item.pool_key:
         yield Finding(f"{path}.pool_key", f"{where}, pool: is missing; choose one.")
-    elif item.pool_key not in terms.pool_ids:
+    elif item.pool_key not in desk.pools:
         yield Finding(f"{path}.pool_key", f"{where}: this round offers no such pool.")
     yield from _number(f"{path}.offset_days", f"{where}, offset days", item.offset_days, 0)
     yield from _number(f"{path}.days", f"{where}, days", item.days)

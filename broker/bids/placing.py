@@ -21,20 +21,19 @@ from sqlmodel import Session, col
 
 from allocation.problem import Alternative, Bid, BidKey, Item, TeamKey
 from broker.audit import ActorId, Change
-from broker.bids.allowances import findings_in_allowance
-from broker.bids.drafts import BidDraft, draft_of
-from broker.bids.findings import Finding, InvalidDraft, Terms, findings_in_draft
+from broker.bids.desks import Desk, open_desk
+from broker.bids.drafts import BidDraft, alternatives_of, draft_of
+from broker.bids.findings import Finding, InvalidDraft, findings_in_draft, not_bidding
 from broker.bids.submissions import Submission, commitment_to, draw_salt, submission_text
 from broker.bids.tables import BidVersionRow, TeamBidRow
-from broker.directory import Directory, directory_of
+from broker.directory import Directory
 from broker.policy.freezing import pledge_columns
 from broker.policy.pledges import NO_PLEDGE, Pledge
 from broker.policy.scores import scored
 from broker.policy.tables import BidPledgeRow
-from broker.policy.versions import policy_in_force
 from broker.rounds import find_round, lock_open_round
 from broker.states import BidState
-from broker.tables import AlternativeRow, BidRow, ItemRow, RoundRow
+from broker.tables import AlternativeRow, BidRow, ItemRow, RoundRow, TeamRow
 from broker.texts import findings_in_key
 
 AT_ONCE = 2000
@@ -74,20 +73,26 @@ def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
     Raises: NotFound, Refused if the round takes no bids now, InvalidBid with every finding.
     """
     row = lock_open_round(session, find_round(session, wish.round_key).id, change.at)
-    directory = directory_of(session, row)
-    in_force = policy_in_force(session, change.at)
-    policy = in_force.policy if in_force else None
-    terms = Terms(row, directory.pool_ids, policy)
-    found = tuple(_findings_in_wish(session, wish, terms, directory))
-    if found:
+    desk = open_desk(session, row, col(TeamRow.key) == wish.team_key, change.at)
+    draft = draft_of(wish.title, wish.alternatives, wish.pledge)
+    found = [
+        *_findings_in_key(session, wish, row),
+        *(findings_in_draft(draft, desk) if desk else [not_bidding(wish.team_key, row)]),
+    ]
+    if desk is None or found:
         raise InvalidDraft(wish.bid_key[:64], found)
-    ways = scored(policy, wish.team_key, wish.pledge, wish.alternatives)
-    bid = Bid(BidKey(wish.bid_key), TeamKey(wish.team_key), ways, change.at)
-    one = EnteredBid(
-        str(uuid4()), 1, directory.team_ids[wish.team_key], bid, wish.title, wish.pledge
-    )
-    enter_bids(session, directory, row.key, [one], change)
-    return one.id
+    entered = entered_bid(desk, str(uuid4()), wish.bid_key, draft, change.at)
+    enter_bids(session, desk.directory, row.key, [entered], change)
+    return entered.id
+
+
+def entered_bid(
+    desk: Desk, bid_id: str, bid_key: str, draft: BidDraft, at: dt.datetime, version: int = 1
+) -> EnteredBid:
+    """Return a draft without findings as a bid, each offer with the score that it has for now."""
+    ways = scored(desk.policy, desk.team_key, draft.pledge, alternatives_of(draft))
+    bid = Bid(BidKey(bid_key), TeamKey(desk.team_key), ways, at)
+    return EnteredBid(bid_id, version, desk.team_id, bid, draft.title, draft.pledge)
 
 
 def store_bids(
@@ -199,36 +204,12 @@ def remove_rows(session: Session, bid_id: str) -> None:
     session.execute(delete(BidRow).where(col(BidRow.id) == bid_id))
 
 
-def findings_in_bid(
-    session: Session, terms: Terms, draft: BidDraft, team_id: str, bid_id: str | None
-) -> Iterator[Finding]:
-    """Say everything that keeps a draft from being a bid of a team in a round."""
-    yield from findings_in_draft(draft, terms)
-    yield from findings_in_allowance(session, draft, terms.round, team_id, bid_id)
-
-
-def _findings_in_wish(
-    session: Session, wish: PlaceBid, terms: Terms, directory: Directory
-) -> Iterator[Finding]:
+def _findings_in_key(session: Session, wish: PlaceBid, row: RoundRow) -> Iterator[Finding]:
     for sentence in findings_in_key("bid", wish.bid_key):
         yield Finding("bid_key", sentence)
-    team_id = directory.team_ids.get(wish.team_key)
-    draft = draft_of(wish.title, wish.alternatives, wish.pledge)
-    if team_id is None:
-        yield not_bidding(wish.team_key, terms.round.key)
-        yield from findings_in_draft(draft, terms)
-    else:
-        yield from findings_in_bid(session, terms, draft, team_id, None)
-    same = select(BidRow).where(
-        col(BidRow.round_id) == terms.round.id, col(BidRow.key) == wish.bid_key
-    )
+    same = select(BidRow).where(col(BidRow.round_id) == row.id, col(BidRow.key) == wish.bid_key)
     if session.scalars(same).first():
         yield Finding("bid_key", f"bid: {wish.bid_key} is taken; give the bid another key.")
-
-
-def not_bidding(team_key: str, round_key: str) -> Finding:
-    """Return the finding about a team that a round does not know."""
-    return Finding("team", f"team: {team_key[:64]!r} does not bid in round {round_key}.")
 
 
 def _bid(directory: Directory, one: EnteredBid) -> dict[str, Any]:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 from uuid import uuid4
 
 from sqlalchemy import insert, update
 from sqlmodel import Session, col
 
-from allocation.problem import Bid, BidKey, TeamKey
 from broker.access import Action, Actor, nothing_here, require
-from broker.bids.drafts import BidDraft, alternatives_of, moved
-from broker.bids.findings import Finding, InvalidDraft, Terms, findings_in_draft, findings_in_shape
+from broker.bids.desks import Desk, open_desk
+from broker.bids.drafts import BidDraft, moved, renumbered
+from broker.bids.findings import Finding, InvalidDraft, findings_in_draft, findings_in_shape
 from broker.bids.placing import (
-    EnteredBid,
-    findings_in_bid,
-    not_bidding,
+    entered_bid,
     remove_rows,
     version_columns,
     write_rows,
@@ -31,10 +29,7 @@ from broker.bids.placing import (
 from broker.bids.reading import TeamBid, find_bid, list_bids
 from broker.bids.submissions import Submission
 from broker.bids.tables import BidVersionRow, TeamBidRow
-from broker.directory import Directory, directory_of
 from broker.errors import Refused
-from broker.policy.scores import scored
-from broker.policy.versions import policy_in_force
 from broker.rounds import find_round, lock_open_round
 from broker.states import BidState, changes_one, sources_of
 from broker.tables import RoundRow, TeamRow
@@ -91,7 +86,7 @@ def check_draft(
     """
     require(actor, Action.PLACE_BID, team_id=wish.team_id)
     row = find_round(session, wish.round_key)
-    return tuple(_findings(session, wish, _desk(session, row, wish.team_id, at)))
+    return tuple(findings_in_draft(wish.draft, desk_of(session, wish, row, at)))
 
 
 def save_draft(session: Session, actor: Actor, wish: BidWish, at: dt.datetime) -> TeamBid:
@@ -181,10 +176,8 @@ def clone_bids(
 
 
 def _cloned(bid: TeamBid, row: RoundRow) -> BidDraft:
-    """Move a bid's days, and let its alternatives be numbered by their places."""
     draft = moved(bid.draft, bid.round.starts_on, row.starts_on, row.days)
-    alternatives = tuple(replace(one, number=None) for one in draft.alternatives)
-    return replace(draft, alternatives=alternatives)
+    return renumbered(draft)
 
 
 def _own_bid(session: Session, actor: Actor, bid_id: str) -> TeamBid:
@@ -197,31 +190,12 @@ def _own_bid(session: Session, actor: Actor, bid_id: str) -> TeamBid:
 # --- what is checked -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """Where a wish is looked at: its round, the pools and teams there, and the policy."""
-
-    terms: Terms
-    directory: Directory
-    team_key: str
-
-
-def _desk(session: Session, row: RoundRow, team_id: str, at: dt.datetime) -> _Desk:
-    directory = directory_of(session, row)
-    in_force = policy_in_force(session, at)
-    team = session.get(TeamRow, team_id)
-    if team is None:
+def desk_of(session: Session, wish: BidWish, row: RoundRow, at: dt.datetime) -> Desk:
+    """Return where a team writes a bid. Raises: NotFound if there is no such team."""
+    desk = open_desk(session, row, col(TeamRow.id) == wish.team_id, at, wish.bid_id)
+    if desk is None:
         raise nothing_here()
-    terms = Terms(row, directory.pool_ids, in_force.policy if in_force else None)
-    return _Desk(terms, directory, team.key)
-
-
-def _findings(session: Session, wish: BidWish, desk: _Desk) -> Iterable[Finding]:
-    if desk.team_key not in desk.directory.team_ids:
-        yield not_bidding(desk.team_key, desk.terms.round.key)
-        yield from findings_in_draft(wish.draft, desk.terms)
-    else:
-        yield from findings_in_bid(session, desk.terms, wish.draft, wish.team_id, wish.bid_id)
+    return desk
 
 
 def _refuse(wish: BidWish, findings: Iterable[Finding]) -> None:
@@ -238,15 +212,11 @@ def _enter(
 ) -> TeamBid:
     """Write a submitted version and the rows that the close freezes."""
     row = lock_open_round(session, find_round(session, wish.round_key).id, at)
-    desk = _desk(session, row, wish.team_id, at)
-    _refuse(wish, _findings(session, wish, desk))
+    desk = desk_of(session, wish, row, at)
+    _refuse(wish, findings_in_draft(wish.draft, desk))
     written = _write(session, actor, wish, row, BidState.SUBMITTED, at, from_=from_)
     remove_rows(session, written.id)
-    ways = scored(desk.terms.policy, desk.team_key, wish.draft.pledge, alternatives_of(wish.draft))
-    bid = Bid(BidKey(written.key), TeamKey(desk.team_key), ways, at)
-    entered = EnteredBid(
-        written.id, written.version, wish.team_id, bid, wish.draft.title, wish.draft.pledge
-    )
+    entered = entered_bid(desk, written.id, written.key, wish.draft, at)
     write_rows(session, desk.directory, [entered])
     return written
 
