@@ -7,7 +7,7 @@ because a setting that is misspelt would silently do nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -18,10 +18,14 @@ PREFIX = "BROKER_"
 SETTINGS = {
     "BROKER_DATABASE_URL": "where the market is stored, such as sqlite:///broker.db",
     "BROKER_SECRET_KEY": "signs what browsers keep; a long random text",
+    "BROKER_SMTP_URL": "where mails go, such as smtp://USER:PASSWORD@HOST:587; none without it",
+    "BROKER_MAIL_FROM": "the address from which mails come",
+    "BROKER_PUBLIC_URL": "where people find this market, such as https://broker.example.org",
 }
 OTHERS = frozenset({"BROKER_CHROMIUM", "BROKER_ROUNDS", "BROKER_TORTURE"})
 """Names that the tests read, and that mean nothing here."""
 DEFAULT_DATABASE_URL = "sqlite:///broker.db"
+DEFAULT_MAIL_FROM = "capacity-broker@localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,9 @@ class Settings:
 
     database_url: str = DEFAULT_DATABASE_URL
     secret_key: str | None = None
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str = DEFAULT_MAIL_FROM
+    public_url: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -39,7 +46,15 @@ class Settings:
             _check_known(name, given[name])
         database_url = given.get("BROKER_DATABASE_URL", DEFAULT_DATABASE_URL)
         _check_database_url(database_url)
-        return cls(database_url, given.get("BROKER_SECRET_KEY"))
+        public_url = given.get("BROKER_PUBLIC_URL", "")
+        _check_public_url(public_url)
+        return cls(
+            database_url,
+            given.get("BROKER_SECRET_KEY"),
+            given.get("BROKER_SMTP_URL"),
+            given.get("BROKER_MAIL_FROM", DEFAULT_MAIL_FROM),
+            public_url.rstrip("/"),
+        )
 
 
 def _check_known(name: str, value: str) -> None:
@@ -48,6 +63,12 @@ def _check_known(name: str, value: str) -> None:
         raise InvalidSettings(f"There is no setting {name}.", hint=f"There are: {known}.")
     if not value.strip():
         raise InvalidSettings(f"The setting {name} is empty.", hint=f"It says {SETTINGS[name]}.")
+
+
+def _check_public_url(text: str) -> None:
+    if text and not text.startswith(("https://", "http://")):
+        hint = "Write a whole address such as https://broker.example.org."
+        raise InvalidSettings("BROKER_PUBLIC_URL is no address on the web.", hint=hint)
 
 
 def _check_database_url(text: str) -> None:

@@ -6,6 +6,7 @@ import broker.bids.tables
 import broker.counterfactuals.tables
 import broker.deliveries.tables
 import broker.ledger.tables
+import broker.notices.tables
 import broker.people.tables
 import broker.policy.tables
 import broker.round_tables  # noqa: F401  # their tables are among the described ones

@@ -1,0 +1,236 @@
+"""What people are told, and when: one function for every cause, called inside its transaction.
+
+Nothing here reads a bid of a round that is not decided, and no sentence depends on one: a notice
+and the mail that carries it may be read by anybody in the same place, before a close as after it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select
+from sqlmodel import Session, col
+
+from broker.access import Role, TeamRole
+from broker.notices.tables import NoticeKind
+from broker.notices.writing import Notice, Recipient, holders, tell
+from broker.people.grants import POOL_OWNER, in_force
+from broker.people.tables import PersonRow, RoleGrantRow
+from broker.states import RoundState
+from broker.tables import AwardRow, BidRow, DeclineRow, RoundRow, RoundTeamRow, RunRow, TeamRow
+
+NEAR = dt.timedelta(hours=48)
+"""How long before a round closes people are reminded: so that a mail of the morning is in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A delivery that was reported: of which award of which team, in which pools, by whom."""
+
+    bid_id: str
+    bid_key: str
+    version: int
+    team_id: str
+    pool_ids: frozenset[str]
+    author: str
+
+
+# --- rounds ------------------------------------------------------------------------------------
+
+
+def tell_opened(session: Session, row: RoundRow, at: dt.datetime) -> None:
+    """Tell the teams of a round that they can bid."""
+    until = f" until {written(row.closes_at)}" if row.closes_at else ""
+    sentence = f"{row.name} is open for bids{until}."
+    notice = Notice(NoticeKind.ROUND_OPENED, row.key, sentence, _round(row))
+    tell(session, _bidders(session, row), notice, at)
+
+
+def tell_near_deadlines(session: Session, at: dt.datetime) -> None:
+    """Remind the teams of rounds that close soon, once for every closing time."""
+    open_now = select(RoundRow).where(
+        col(RoundRow.state) == RoundState.OPEN,
+        col(RoundRow.closes_at) > at,
+        col(RoundRow.closes_at) <= at + NEAR,
+    )
+    for row in session.scalars(open_now.order_by(col(RoundRow.key))).all():
+        subject = f"{row.key}/{row.closes_at:%Y-%m-%dT%H:%M:%S}"
+        sentence = f"{row.name} closes for bids on {written(row.closes_at)}."
+        notice = Notice(NoticeKind.DEADLINE_NEAR, subject, sentence, _round(row))
+        tell(session, _bidders(session, row), notice, at)
+
+
+def tell_deadline_proposed(
+    session: Session, row: RoundRow, change_id: str, author: str, at: dt.datetime
+) -> None:
+    """Tell the platform admins that a second person has to decide about a closing time."""
+    sentence = f"Another closing time is proposed for {row.name}: approve it or refuse it."
+    notice = Notice(NoticeKind.TO_APPROVE, f"deadline/{change_id}", sentence, _round(row))
+    tell(session, _admins(session, besides={author}), notice, at)
+
+
+def tell_deadline_changed(session: Session, row: RoundRow, change_id: str, at: dt.datetime) -> None:
+    """Tell the teams of a round that it closes at another time."""
+    sentence = f"{row.name} now closes for bids on {written(row.closes_at)}."
+    notice = Notice(NoticeKind.ROUND_CHANGED, f"deadline/{change_id}", sentence, _round(row))
+    tell(session, _bidders(session, row), notice, at)
+
+
+def tell_cancelled(session: Session, row: RoundRow, at: dt.datetime) -> None:
+    """Tell the teams of a round that nothing will be allocated."""
+    sentence = f"{row.name} is cancelled: nothing is allocated, and holds are given back."
+    notice = Notice(NoticeKind.ROUND_CHANGED, f"cancelled/{row.key}", sentence, _round(row))
+    tell(session, _bidders(session, row), notice, at)
+
+
+def tell_published(session: Session, row: RoundRow, run: RunRow, at: dt.datetime) -> None:
+    """Tell every team with bids in a round what became of them."""
+    won, lost = _won(session, run), _lost(session, run)
+    people = _people_of(session, {*won, *lost})
+    for team_id, name in _names(session, {*won, *lost}):
+        awards, credits_ = won.get(team_id, (0, 0))
+        bids = awards + lost.get(team_id, 0)
+        paid = f", for {credits_} credits" if awards else ""
+        sentence = f"{row.name} is published: {awards} of {counted(bids, 'bid')} of {name} won"
+        notice = Notice(
+            NoticeKind.RESULT_PUBLISHED,
+            f"{row.key}/{run.revision}/{team_id}",
+            f"{sentence}{paid}.",
+            _round(row),
+        )
+        tell(session, people[team_id], notice, at)
+
+
+# --- deliveries --------------------------------------------------------------------------------
+
+
+def tell_deliveries_due(session: Session, row: RoundRow, at: dt.datetime) -> None:
+    """Tell the leads of teams whose awards ended with the sprint to report what came of them."""
+    run = _speaking_run(session, row)
+    won = _won(session, run) if run else {}
+    leads = _people_of(session, won, col(RoleGrantRow.role) == TeamRole.TEAM_LEAD)
+    for team_id, name in _names(session, won):
+        awards = counted(won[team_id][0], "award")
+        sentence = f"{awards} of {name} in {row.name} ended: report what was delivered."
+        notice = Notice(
+            NoticeKind.DELIVERY_TO_REPORT, f"{row.key}/{team_id}", sentence, "/deliveries"
+        )
+        tell(session, leads[team_id], notice, at)
+
+
+def tell_delivery_reported(session: Session, reported: Reported, at: dt.datetime) -> None:
+    """Tell the owners of an award's pools, or else the admins, that a report waits for them."""
+    own_team = select(col(RoleGrantRow.person_id)).where(
+        in_force(), col(RoleGrantRow.team_id) == reported.team_id
+    )
+    besides = {*session.scalars(own_team), reported.author}
+    own_pool = col(RoleGrantRow.pool_id).in_(reported.pool_ids)
+    owners = holders(session, col(RoleGrantRow.role) == POOL_OWNER, own_pool, besides=besides)
+    notice = Notice(
+        NoticeKind.DELIVERY_TO_CONFIRM,
+        f"{reported.bid_id}/{reported.version}",
+        f"What came of award {reported.bid_key} is reported: confirm it or dispute it.",
+        f"/deliveries/{reported.bid_id}",
+    )
+    tell(session, owners or _admins(session, besides=besides), notice, at)
+
+
+# --- people ------------------------------------------------------------------------------------
+
+
+def tell_grant_proposed(
+    session: Session, grant_id: str, besides: Iterable[str], at: dt.datetime
+) -> None:
+    """Tell the platform admins that a role waits for a second person."""
+    sentence = "A role is proposed for somebody: approve it or take it back."
+    notice = Notice(NoticeKind.TO_APPROVE, f"grant/{grant_id}", sentence, "/people")
+    tell(session, _admins(session, besides=besides), notice, at)
+
+
+# --- who and how many --------------------------------------------------------------------------
+
+
+def written(at: dt.datetime | None) -> str:
+    """Write an instant to the minute, in UTC."""
+    if at is None:
+        return "a time that is not known yet"
+    moment = at.astimezone(dt.UTC)
+    return f"{moment.day} {moment:%B %Y} at {moment:%H:%M} UTC"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _round(row: RoundRow) -> str:
+    return f"/rounds/{row.key}"
+
+
+def _admins(session: Session, besides: Iterable[str]) -> tuple[Recipient, ...]:
+    is_admin = col(RoleGrantRow.role) == Role.PLATFORM_ADMIN
+    return holders(session, is_admin, besides=besides)
+
+
+def _bidders(session: Session, row: RoundRow) -> tuple[Recipient, ...]:
+    teams = select(col(RoundTeamRow.team_id)).where(col(RoundTeamRow.round_id) == row.id)
+    return holders(session, col(RoleGrantRow.team_id).in_(teams))
+
+
+def _people_of(
+    session: Session, team_ids: Iterable[str], *which: ColumnElement[bool]
+) -> Mapping[str, list[Recipient]]:
+    """Return the people of some teams, by the team's id."""
+    rows = session.execute(
+        select(col(RoleGrantRow.team_id), col(PersonRow.id), col(PersonRow.email))
+        .join(PersonRow, col(PersonRow.id) == col(RoleGrantRow.person_id))
+        .where(
+            in_force(),
+            col(PersonRow.disabled_at).is_(None),
+            col(RoleGrantRow.team_id).in_(list(team_ids)),
+            *which,
+        )
+        .distinct()
+    )
+    found: dict[str, list[Recipient]] = defaultdict(list)
+    for team_id, person_id, email in rows:
+        found[str(team_id)].append(Recipient(person_id, bool(email)))
+    return found
+
+
+def _names(session: Session, team_ids: Iterable[str]) -> list[tuple[str, str]]:
+    teams = select(col(TeamRow.id), col(TeamRow.name)).where(col(TeamRow.id).in_(list(team_ids)))
+    rows = session.execute(teams.order_by(col(TeamRow.key)))
+    return [(team_id, name) for team_id, name in rows]
+
+
+def _won(session: Session, run: RunRow) -> Mapping[str, tuple[int, int]]:
+    """Return how many bids every team won in a run and what it pays, by the team's id."""
+    rows = session.execute(
+        select(col(BidRow.team_id), func.count(), func.sum(col(AwardRow.payment_credits)))
+        .join(AwardRow, col(AwardRow.bid_id) == col(BidRow.id))
+        .where(col(AwardRow.run_id) == run.id)
+        .group_by(col(BidRow.team_id))
+    )
+    return {team_id: (awards, int(credits_)) for team_id, awards, credits_ in rows}
+
+
+def _lost(session: Session, run: RunRow) -> Mapping[str, int]:
+    """Return how many bids of every team a run declined, by the team's id."""
+    rows = session.execute(
+        select(col(BidRow.team_id), func.count())
+        .join(DeclineRow, col(DeclineRow.bid_id) == col(BidRow.id))
+        .where(col(DeclineRow.run_id) == run.id)
+        .group_by(col(BidRow.team_id))
+    )
+    return dict(rows.tuples())
+
+
+def _speaking_run(session: Session, row: RoundRow) -> RunRow | None:
+    published = select(RunRow).where(
+        col(RunRow.round_id) == row.id, col(RunRow.state) == RoundState.PUBLISHED.value
+    )
+    return session.scalars(published.order_by(col(RunRow.revision).desc()).limit(1)).first()
