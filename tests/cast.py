@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -99,7 +100,7 @@ class Browser(FlaskClient):
 
 def signed_in(app: Flask, key: str) -> Browser:
     """Return a browser in which one of the cast has just signed in."""
-    desk, secret = app.extensions["desk"], f"secret of {key}-{id(app)}"
+    desk, secret = app.extensions["desk"], str(uuid4())
 
     def begin(session: Session) -> str:
         person = find_person(session, key)

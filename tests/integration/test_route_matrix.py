@@ -1,0 +1,134 @@
+"""Every route lets in whom the matrix says, and keeps everybody else out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlmodel import col
+from werkzeug.test import TestResponse
+
+from broker.config import Settings
+from broker.db import Database, reading, transact
+from broker.people.grants import Grant, propose_grant
+from broker.tables import AwardRow, BidRow, ItemRow, PoolRow, RoundRow, TeamRow
+from tests.cast import NAMES, NEWCOMER, OPERATOR, OTHER_LEAD, Browser, signed_in, stranger
+from tests.markets import NOON
+from tests.route_matrix import MATRIX, OF_A_TEAM, OF_ADMINS, OF_ONES_OWN, OPEN_INSIDE, STRANGER, Row
+from web.app import create_app
+
+SPRINTS_ARE_OVER = NOON + dt.timedelta(days=60)
+LINK = "https://results.example/board"
+REPORT = {"delivered": "90", "evidence": "A tenth less", "link": LINK, "follows": "0"}
+AREAS = {"open": OPEN_INSIDE, "teams": OF_A_TEAM, "own": OF_ONES_OWN, "admins": OF_ADMINS}
+
+
+@pytest.fixture
+def app(past_market: Database) -> Iterator[Flask]:
+    """Serve the market with a past once its decided sprints are over."""
+    settings = Settings(f"sqlite:///{past_market.file}")
+    app = create_app(settings, lambda: SPRINTS_ARE_OVER)
+    yield app
+    app.extensions["desk"].db.dispose()
+
+
+@pytest.fixture
+def ids(past_market: Database) -> Mapping[str, str]:
+    """Return what the addresses of the matrix name, with a report on the award."""
+    wish = Grant(NEWCOMER, "finance-auditor")
+    proposed = transact(
+        past_market, lambda session: propose_grant(session, OPERATOR, wish, SPRINTS_ARE_OVER)
+    )
+    with reading(past_market) as session:
+        award = session.scalar(
+            select(col(AwardRow.bid_id))
+            .join(BidRow, col(BidRow.id) == col(AwardRow.bid_id))
+            .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
+            .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
+            .join(ItemRow, col(ItemRow.bid_id) == col(AwardRow.bid_id))
+            .join(PoolRow, col(PoolRow.id) == col(ItemRow.pool_id))
+            .where(col(ItemRow.number) == col(AwardRow.alternative))
+            .where(col(TeamRow.key) == "team-0", col(RoundRow.key) == "past-1")
+            .where(col(PoolRow.key) == "gpu")
+            .limit(1)
+        )
+        sealed = session.scalar(
+            select(col(BidRow.id))
+            .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
+            .where(col(RoundRow.key) == "taking-bids")
+            .limit(1)
+        )
+    return {"award": str(award), "sealed": str(sealed), "proposed": proposed.id}
+
+
+def ask(browser: FlaskClient, row: Row, names: Mapping[str, str]) -> TestResponse:
+    address = row.address.format(**names)
+    if row.method == "GET":
+        return browser.get(address)
+    return browser.post(address, data={key: text.format(**names) for key, text in row.data.items()})
+
+
+def browsers(app: Flask) -> dict[str, Browser]:
+    return {key: signed_in(app, key) for key in NAMES} | {STRANGER: stranger(app)}
+
+
+def is_kept_out(answer: TestResponse, visitor: str, row: Row) -> bool:
+    if visitor == STRANGER and row.method == "GET":
+        return answer.status_code == 303 and urlsplit(answer.location).path == "/sign-in"
+    return answer.status_code in {403, 404}
+
+
+def wrong_answers(app: Flask, rows: Sequence[Row], ids: Mapping[str, str]) -> Iterator[str]:
+    """Tell every answer that is not the one of the matrix; those who are kept out ask first."""
+    visitors = browsers(app)
+    for row in rows:
+        if row.method == "POST":
+            visitors = browsers(app)
+        tried = False
+        for visitor in sorted(visitors, key=lambda key: key in row.lets_in):
+            if row.is_once and tried:
+                break
+            answer = ask(visitors[visitor], row, {**ids, "visitor": visitor})
+            if visitor in row.lets_in:
+                tried = True
+                is_right = answer.status_code == row.but.get(visitor, row.hears)
+            else:
+                is_right = is_kept_out(answer, visitor, row)
+            answer.close()
+            if not is_right:
+                yield f"{row.method} {row.address} as {visitor}: {answer.status}"
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_every_route_lets_in_whom_the_matrix_says_and_nobody_else(
+    app: Flask, ids: Mapping[str, str], area: str
+) -> None:
+    if area == "teams":
+        reported = signed_in(app, OTHER_LEAD).post(
+            f"/deliveries/{ids['award']}/report", data=REPORT
+        )
+        assert reported.status_code == 303, reported.text
+    assert "\n".join(wrong_answers(app, AREAS[area], ids)) == ""
+
+
+def test_no_route_is_missing_in_the_matrix(app: Flask, ids: Mapping[str, str]) -> None:
+    addresses = app.url_map.bind("localhost")
+    listed = {
+        (addresses.match(row.address.format(**ids), row.method)[0], row.method) for row in MATRIX
+    }
+    there = {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if method not in {"HEAD", "OPTIONS"}
+    }
+    assert there - listed == set(), "Say in tests/route_matrix.py who may see these routes."
+
+
+def test_no_row_of_the_matrix_stands_there_twice() -> None:
+    assert len(MATRIX) == len({(row.address, row.method) for row in MATRIX})

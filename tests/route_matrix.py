@@ -1,0 +1,112 @@
+"""Which of the cast may ask what: every route of the application with who gets in.
+
+A row is a request with everybody whom it lets in and what they then hear; all others are kept out.
+A route without a row fails the test, so a new screen decides here who may see it. Rows of one
+route differ in whose it is and in the state of its round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.cast import (
+    ADMIN,
+    AUDITOR,
+    LEAD,
+    MEMBER,
+    NAMES,
+    OTHER_LEAD,
+    OWNER,
+    SECOND_ADMIN,
+)
+
+STRANGER = "stranger"
+PEOPLE = frozenset(NAMES)
+EVERYBODY = PEOPLE | {STRANGER}
+ADMINS = frozenset({ADMIN, SECOND_ADMIN})
+READERS = ADMINS | {AUDITOR}
+RED = frozenset({LEAD, MEMBER})
+OTHER_TEAM = frozenset({OTHER_LEAD})
+DECIDE = ADMINS | {OWNER, LEAD}
+OK, SEE_OTHER, NOT_FOUND, CONFLICT, INVALID = 200, 303, 404, 409, 422
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request, whom it lets in, and what they hear; `but` says who hears something else.
+
+    What happens `once` is gone for the next one, so that only one of those let in may try.
+    """
+
+    address: str
+    lets_in: frozenset[str]
+    hears: int = OK
+    method: str = "GET"
+    data: Mapping[str, str] = field(default_factory=dict)
+    but: Mapping[str, int] = field(default_factory=dict)
+    is_once: bool = False
+
+
+def _post(address: str, lets_in: frozenset[str], hears: int = SEE_OTHER, **data: str) -> Row:
+    return Row(address, lets_in, hears, "POST", data)
+
+
+def _of_every_round(address: str, undecided: int) -> list[Row]:
+    """Return a row per state of a round; what comes from bids is not there before it is decided."""
+    states = {"past-1": OK, "past-2": OK}
+    states |= dict.fromkeys(("waiting", "taking-bids", "ahead"), undecided)
+    return [Row(address.format(round=key), EVERYBODY, hears) for key, hears in states.items()]
+
+
+OPEN_INSIDE = [
+    *(Row(address, EVERYBODY) for address in ("/", "/rounds", "/rounds.csv", "/pools")),
+    *(Row(address, EVERYBODY) for address in ("/pools.json", "/pools/gpu", "/capacity")),
+    Row("/pools/gpu/holders.csv", EVERYBODY),
+    Row("/receipts/{award}", EVERYBODY),
+    Row("/receipts/{award}.json", EVERYBODY),
+    Row("/receipts/{sealed}", EVERYBODY, NOT_FOUND),
+    Row("/receipts/{sealed}.json", EVERYBODY, NOT_FOUND),
+    Row("/deliveries", EVERYBODY),
+    Row("/deliveries.csv", EVERYBODY),
+    Row("/deliveries/{award}", EVERYBODY),
+    Row("/deliveries/{sealed}", EVERYBODY, NOT_FOUND),
+    *_of_every_round("/rounds/{round}", OK),
+    *_of_every_round("/rounds/{round}/runs.csv", OK),
+    *_of_every_round("/rounds/{round}/progress", OK),
+    *_of_every_round("/rounds/{round}/awards", NOT_FOUND),
+    *_of_every_round("/rounds/{round}/declines", NOT_FOUND),
+    *_of_every_round("/rounds/{round}/prices", NOT_FOUND),
+    *_of_every_round("/rounds/{round}/prices.csv", NOT_FOUND),
+    *_of_every_round("/rounds/{round}/report.json", NOT_FOUND),
+    Row("/healthz", EVERYBODY),
+    Row("/readyz", EVERYBODY),
+    Row("/static/app.css", EVERYBODY),
+]
+OF_A_TEAM = [
+    Row("/ledger", PEOPLE),
+    Row("/ledger.csv", PEOPLE),
+    Row("/ledger/red", RED | READERS),
+    Row("/ledger/team-0", OTHER_TEAM | READERS),
+    Row("/ledger/red/entries.csv", RED | READERS),
+    Row("/ledger/team-0/entries.csv", OTHER_TEAM | READERS),
+    _post("/deliveries/{award}/report", OTHER_TEAM, CONFLICT),
+    _post("/deliveries/{award}/verdict", DECIDE, CONFLICT, verdict="confirmed", version="9"),
+]
+OF_ONES_OWN = [
+    Row("/sign-in", EVERYBODY, SEE_OTHER, but={STRANGER: OK}),
+    Row("/account", PEOPLE),
+    _post("/sign-in", EVERYBODY, INVALID, name="no-{visitor}", password="wrong"),  # noqa: S106  # nobody's
+    _post("/account/password", PEOPLE, INVALID, new_password="a", repeated="b"),  # noqa: S106  # nobody's
+    _post("/account/sessions/none/end", PEOPLE),
+    _post("/account/sessions/end-others", PEOPLE),
+    _post("/sign-out", EVERYBODY),
+]
+OF_ADMINS = [
+    Row("/admin/people", READERS),
+    _post("/admin/people/noah/roles", ADMINS, role="member", team="red"),
+    _post("/admin/people/roles/{proposed}/approve", ADMINS),
+    Row("/admin/people/roles/{proposed}/end", ADMINS, SEE_OTHER, "POST", is_once=True),
+    _post("/admin/people/noah/disable", ADMINS),
+]
+MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *OF_ONES_OWN, *OF_ADMINS]
