@@ -12,14 +12,17 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
+from allocation.problem import Problem
 from allocation.wire import Document, round_document, sha256_of
 from broker.audit import Change
+from broker.bids.desks import KEPT_FOR_BIDS
 from broker.bids.placing import store_bids
 from broker.directory import directory_of
 from broker.errors import Refused
 from broker.rounds import close_round, create_round, open_round
 from broker.states import RoundState
 from broker.tables import RoundRow
+from broker.texts import LARGEST_ROUND_VALUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ def import_round(
 ) -> Imported:
     """Store a round ready to run, or still open for bids.
 
-    Raises: Refused if the market has a round of this key with other content.
+    Raises: Refused if the market has a round of this key with other content, or if it should stay
+    open and its bids leave no room for the values of others.
     """
     planned = plan_import(session, folder, is_open=is_open)
     if planned.was_there:
@@ -55,6 +59,8 @@ def plan_import(session: Session, folder: RoundFolder, *, is_open: bool = False)
     problem = folder.problem
     row = session.scalars(select(RoundRow).where(col(RoundRow.key) == problem.round_key)).first()
     if row is None:
+        if is_open:
+            _check_room(problem)
         state = RoundState.OPEN if is_open else RoundState.CLOSED
         return Imported(problem.round_key, state, was_there=False, bids=len(problem.bids))
     if row.imported_sha256 != content_sha256(folder):
@@ -64,6 +70,21 @@ def plan_import(session: Session, folder: RoundFolder, *, is_open: bool = False)
             round_key=row.key,
         )
     return Imported(row.key, RoundState(row.state), was_there=True, bids=len(problem.bids))
+
+
+def _check_room(problem: Problem) -> None:
+    """Refuse to keep a round open in which bids to come could make the sum of values inexact."""
+    largest = sum(
+        max(way.value_score_per_lot * way.max_lots for way in bid.alternatives)
+        for bid in problem.bids
+    )
+    if largest > LARGEST_ROUND_VALUE - KEPT_FOR_BIDS:
+        raise Refused(
+            f"The bids of round {problem.round_key} come to {largest} points, more than half of "
+            f"the {LARGEST_ROUND_VALUE} that stay exact, and leave no room for other bids.",
+            hint="Import it without --open.",
+            round_key=problem.round_key,
+        )
 
 
 def content_sha256(folder: RoundFolder) -> str:
