@@ -21,6 +21,7 @@ from web.market import market_pages
 from web.people import people
 from web.pools import pools
 from web.receipts import receipts
+from web.round_actions import round_actions
 from web.rounds import rounds
 
 LARGEST_BODY_BYTES = 1_000_000
@@ -38,6 +39,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     for blueprint in (
         market_pages,
         rounds,
+        round_actions,
         pools,
         capacity,
         receipts,

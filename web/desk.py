@@ -11,7 +11,7 @@ from typing import TypeVar
 from flask import Flask, current_app
 from sqlmodel import Session
 
-from broker.clock import Clock
+from broker.clock import Clock, time_of
 from broker.db import Database, check_schema, reading, transact
 
 T = TypeVar("T")
@@ -58,6 +58,11 @@ def database() -> Database:
 def now() -> dt.datetime:
     """Tell the present."""
     return _desk().clock()
+
+
+def moment(session: Session) -> dt.datetime:
+    """Tell the present inside a transaction, by the database's clock where order matters."""
+    return time_of(session, _desk().clock)
 
 
 def _check(desk: Desk) -> None:

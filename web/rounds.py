@@ -26,7 +26,9 @@ from broker.dashboards.round_runs import (
 )
 from broker.dashboards.rounds import round_table, rounds_screen
 from broker.dashboards.use import day_table, pool_table
+from web.auth import current_actor
 from web.capacity import value_bars
+from web.deadline_forms import DeadlineForm
 from web.desk import market, now
 from web.exports import export
 from web.grids import grid, question
@@ -68,12 +70,20 @@ def index_data(ending: str) -> Response:
 @rounds.get("/rounds/<key>")
 def show(key: str) -> Response:
     """Show where a round stands, its runs, and what proves its result."""
+    return round_page(key, DeadlineForm({}))
+
+
+def round_page(key: str, deadline: DeadlineForm) -> Response:
+    """Return the page of a round, with the form that proposes another closing time as it stands."""
     with market() as session:
-        screen = round_screen(session, key, now(), question(RUNS), question(STAGES))
+        screen = round_screen(
+            session, current_actor(), key, now(), question(RUNS), question(STAGES)
+        )
     return answer(
         "round",
         swaps=("runs", "stages"),
         screen=screen,
+        deadline=deadline,
         steps=steps_of(screen.round),
         bars=value_bars(screen.run.report) if screen.run else (),
         grids={

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlmodel import Session
 
+from broker.access import Actor
 from broker.dashboards.briefs import (
     PublishedRun,
     RoundBrief,
@@ -20,6 +21,7 @@ from broker.dashboards.briefs import (
     published_run,
 )
 from broker.dashboards.counterfactuals import ExplainedCount, explained_count
+from broker.dashboards.deadlines import RoundTimes, round_times
 from broker.dashboards.listings import Column, Kind, Listing, Question, Table, list_rows
 from broker.dashboards.sources import (
     DECIDED,
@@ -91,6 +93,7 @@ class RoundScreen:
 
     now: dt.datetime
     round: RoundBrief
+    times: RoundTimes
     snapshot: Snapshot | None
     run: PublishedRun | None
     explained: ExplainedCount | None
@@ -110,14 +113,15 @@ class ProgressScreen:
 
 
 def round_screen(
-    session: Session, key: str, now: dt.datetime, runs: Question, stages: Question
+    session: Session, actor: Actor, key: str, now: dt.datetime, runs: Question, stages: Question
 ) -> RoundScreen:
-    """Return a round with its runs. Raises: NotFound if there is none."""
+    """Return a round with its runs, and what the reader may do. Raises: NotFound if none."""
     brief = find_round(session, key)
     run = published_run(session, brief.id)
     return RoundScreen(
         now=now,
         round=brief,
+        times=round_times(session, actor, brief, now),
         snapshot=_snapshot(session, brief.id),
         run=run,
         explained=_explained(session, run),
