@@ -36,8 +36,9 @@ test: $(VENV)/.dev browser ## run every test: unit, property, integration, real 
 	@$(BIN)/python -m pytest
 
 .PHONY: torture
-torture: $(VENV)/.dev ## play more and longer stories against the ledger, on both databases
-	@BROKER_TORTURE=1 $(BIN)/python -m pytest tests/property/test_ledger_machine.py
+torture: $(VENV)/.dev ## long stories against the ledger, long races for the close, on both databases
+	@BROKER_TORTURE=1 $(BIN)/python -m pytest tests/property/test_ledger_machine.py \
+	  tests/integration/test_close_race.py
 
 .PHONY: browser
 browser: $(VENV)/.dev
