@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 from broker.access import Action, Actor, require
 from broker.audit import Change, record
 from broker.errors import InvalidDeadline, NotFound, Refused
+from broker.notices.causes import tell_deadline_changed, tell_deadline_proposed
 from broker.round_tables import DeadlineChangeRow
 from broker.rounds import lock_round
 from broker.states import RoundState
@@ -65,6 +66,7 @@ def propose_deadline(session: Session, actor: Actor, wish: DeadlineWish, at: dt.
     session.add(proposal)
     session.flush()
     _record(session, row, proposal, "proposed", Change(actor.id, at))
+    tell_deadline_proposed(session, row, proposal.id, actor.id, at)
     return proposal.id
 
 
@@ -92,6 +94,7 @@ def approve_deadline(
     row.closes_at = proposal.closes_at
     session.flush()
     _record(session, row, proposal, "approved", Change(actor.id, at))
+    tell_deadline_changed(session, row, proposal.id, at)
 
 
 def refuse_deadline(

@@ -22,6 +22,7 @@ from broker.directory import keep_pools, keep_teams
 from broker.errors import InvalidRound, NotFound, Refused, TooLate
 from broker.ledger.endowments import endow_round
 from broker.ledger.holds import hold_round, prepare_close
+from broker.notices.causes import tell_deliveries_due, tell_opened
 from broker.policy.freezing import freeze_policy
 from broker.snapshots import take_snapshot
 from broker.states import RoundState, move_round
@@ -136,6 +137,7 @@ def open_round(session: Session, key: str, change: Change) -> bool:
     opens_at = min(row.opens_at or change.at, change.at)
     move_round(session, row, RoundState.OPEN, change, opens_at=opens_at)
     endow_round(session, row, change)
+    tell_opened(session, row, change.at)
     return True
 
 
@@ -203,6 +205,7 @@ def finish_round(session: Session, key: str, change: Change) -> bool:
     if row.state == RoundState.FINISHED:
         return False
     move_round(session, row, RoundState.FINISHED, change)
+    tell_deliveries_due(session, row, change.at)
     return True
 
 

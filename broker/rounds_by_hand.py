@@ -16,6 +16,7 @@ from broker.access import Action, Actor, Role, require
 from broker.audit import Change
 from broker.errors import InvalidCancellation, InvalidRound, Refused
 from broker.ledger.holds import release_hold
+from broker.notices.causes import tell_cancelled
 from broker.round_tables import CancellationRow
 from broker.rounds import (
     Times,
@@ -111,6 +112,7 @@ def cancel_round(session: Session, actor: Actor, key: str, reason: str, at: dt.d
     )
     _give_up_runs(session, row, change)
     release_hold(session, row, "The round was cancelled.", change)
+    tell_cancelled(session, row, at)
     return True
 
 

@@ -29,6 +29,7 @@ from broker.db import Database, transact
 from broker.errors import Busy, Refused
 from broker.leases import Lease, kept, release_lease, take_lease
 from broker.ledger.holds import settle_round
+from broker.notices.causes import tell_published
 from broker.policy.versions import policy_of_round
 from broker.publications import store_outcome
 from broker.rounds import close_round, find_round, lock_round
@@ -266,6 +267,7 @@ def _publish(session: Session, claim: _Claim, outcome: Outcome, change: Change) 
     store_outcome(session, row, run, outcome)
     settle_round(session, row, run, change)
     move_run(session, run, RunState.PUBLISHED, change, facts={"outcome_sha256": sha256})
+    tell_published(session, row, run, change.at)
     return _ran(row, run, outcome)
 
 

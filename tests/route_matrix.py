@@ -100,6 +100,12 @@ OF_ONES_OWN = [
     _post("/account/password", PEOPLE, INVALID, new_password="a", repeated="b"),  # noqa: S106  # nobody's
     _post("/account/sessions/none/end", PEOPLE),
     _post("/account/sessions/end-others", PEOPLE),
+    Row("/notices", PEOPLE),
+    Row("/notices.csv", PEOPLE),
+    Row("/notices/settings", PEOPLE),
+    _post("/notices/settings", PEOPLE),
+    _post("/notices/read", PEOPLE, until="2026-01-01T00:00:00+00:00"),
+    _post("/notices/none/read", PEOPLE, NOT_FOUND),
     _post("/sign-out", EVERYBODY),
 ]
 OF_ADMINS = [

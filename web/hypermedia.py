@@ -10,6 +10,8 @@ from typing import Any
 from flask import Response, make_response, render_template, request
 
 from broker.dashboards.installation import purpose
+from broker.notices.reading import unread_count
+from web.auth import current_actor
 from web.desk import market
 
 
@@ -33,4 +35,5 @@ def is_swap() -> bool:
 def _frame() -> dict[str, Any]:
     """Return what stands around every page."""
     with market() as session:
-        return {"purpose": purpose(session)}
+        unread = unread_count(session, current_actor())
+        return {"purpose": purpose(session), "unread": unread}

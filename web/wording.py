@@ -23,6 +23,7 @@ from allocation.outcome import (
     TieBreak,
 )
 from broker.dashboards.deliveries import DeliveryState
+from broker.notices.tables import Channel, NoticeKind
 from broker.states import RoundState
 from web.filters import percent, whole
 
@@ -211,6 +212,18 @@ def clearing(report: Report) -> str:
     )
 
 
+NOTICES: Mapping[str, str] = {
+    NoticeKind.DEADLINE_NEAR: "A round of your team closes for bids within 48 hours",
+    NoticeKind.RESULT_PUBLISHED: "The result of your team’s bids is published",
+    NoticeKind.TO_APPROVE: "Something waits for you to approve it",
+    NoticeKind.DELIVERY_TO_REPORT: "Your team’s awards ended and wait for a report",
+    NoticeKind.DELIVERY_TO_CONFIRM: "A delivery was reported that you may confirm",
+    NoticeKind.ROUND_OPENED: "A round opened for your team",
+    NoticeKind.ROUND_CHANGED: "A round of your team closes at another time, or is cancelled",
+}
+CHANNELS: Mapping[str, str] = {Channel.IN_APP: "In the market", Channel.MAIL: "By mail"}
+
+
 def register(app: Flask) -> None:
     """Make the words known to the templates."""
     app.add_template_filter(verdict, "verdict")
@@ -225,4 +238,6 @@ def register(app: Flask) -> None:
         STANDING_WORDS=STANDINGS,
         DELIVERY_WORDS=DELIVERIES,
         ROLE_WORDS=ROLES,
+        NOTICE_WORDS=NOTICES,
+        CHANNEL_WORDS=CHANNELS,
     )

@@ -17,9 +17,10 @@ from sqlmodel import Session, col
 
 from broker.access import Action, Actor, require
 from broker.audit import Change, record
-from broker.deliveries.awards import find_ended_award
+from broker.deliveries.awards import EndedAward, find_ended_award
 from broker.deliveries.tables import MOST_PERCENT, DeliveryRow
 from broker.errors import InvalidInput, Refused
+from broker.notices.causes import Reported, tell_delivery_reported
 from broker.texts import findings_in_text
 
 SCHEMES = ("http", "https")
@@ -75,7 +76,15 @@ def report_delivery(session: Session, actor: Actor, wish: ReportDelivery, at: dt
         version=row.version,
         delivered_percent=row.delivered_percent,
     )
+    _tell(session, award, row)
     return row.version
+
+
+def _tell(session: Session, award: EndedAward, row: DeliveryRow) -> None:
+    reported = Reported(
+        award.bid_id, award.bid_key, row.version, award.team_id, award.pool_ids, row.author
+    )
+    tell_delivery_reported(session, reported, row.reported_at)
 
 
 def latest_report(session: Session, bid_id: str) -> DeliveryRow | None:

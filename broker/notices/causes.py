@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from broker.access import Role, TeamRole
 from broker.notices.tables import NoticeKind
 from broker.notices.writing import Notice, Recipient, holders, tell
-from broker.people.grants import POOL_OWNER, in_force
+from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import PersonRow, RoleGrantRow
 from broker.states import RoundState
 from broker.tables import AwardRow, BidRow, DeclineRow, RoundRow, RoundTeamRow, RunRow, TeamRow
@@ -146,7 +146,7 @@ def tell_grant_proposed(
 ) -> None:
     """Tell the platform admins that a role waits for a second person."""
     sentence = "A role is proposed for somebody: approve it or take it back."
-    notice = Notice(NoticeKind.TO_APPROVE, f"grant/{grant_id}", sentence, "/people")
+    notice = Notice(NoticeKind.TO_APPROVE, f"grant/{grant_id}", sentence, "/admin/people")
     tell(session, _admins(session, besides=besides), notice, at)
 
 
@@ -221,12 +221,12 @@ def _won(session: Session, run: RunRow) -> Mapping[str, tuple[int, int]]:
 def _lost(session: Session, run: RunRow) -> Mapping[str, int]:
     """Return how many bids of every team a run declined, by the team's id."""
     rows = session.execute(
-        select(col(BidRow.team_id), func.count())
+        select(col(BidRow.team_id), func.count().label("declines"))
         .join(DeclineRow, col(DeclineRow.bid_id) == col(BidRow.id))
         .where(col(DeclineRow.run_id) == run.id)
         .group_by(col(BidRow.team_id))
     )
-    return dict(rows.tuples())
+    return {row.team_id: row.declines for row in rows}
 
 
 def _speaking_run(session: Session, row: RoundRow) -> RunRow | None:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from broker.notices.tables import Channel, NoticeKind, NoticeOptOutRow, NoticeRow
-from broker.people.grants import in_force
+from broker.people.standing import in_force
 from broker.people.tables import PersonRow, RoleGrantRow
 
 

@@ -15,8 +15,8 @@ from sqlmodel import Session, col
 from broker.access import Actor, Role, TeamRole
 from broker.audit import ActorId
 from broker.errors import NotFound
-from broker.people.grants import POOL_OWNER, in_force
 from broker.people.sessions import SEEN_EVERY, hashed, is_live
+from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import PersonRow, PersonSessionRow, RoleGrantRow
 
 

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import Select, and_, select
 from sqlmodel import Session, col
 
 from broker.access import Action, Actor, Role, TeamRole, require
 from broker.audit import Change, record
 from broker.errors import InvalidPerson, NotAllowed, NotFound, Refused
+from broker.notices.causes import tell_grant_proposed
 from broker.people.sessions import end_sessions
+from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import FIRST_ADMIN, GRANTED, TWO_PERSONS, PersonRow, RoleGrantRow
 from broker.tables import PoolRow, TeamRow
 
-POOL_OWNER = "pool-owner"
 LAST_ADMIN = "Nobody could grant a role afterwards; let another platform admin come first."
 
 
@@ -42,13 +43,6 @@ class Granted:
     id: str
     is_in_force: bool
     is_new: bool
-
-
-def in_force() -> ColumnElement[bool]:
-    """Return the condition that a grant counts now."""
-    row = RoleGrantRow
-    approved = or_(col(row.approved_at).is_not(None), col(row.basis) == FIRST_ADMIN)
-    return and_(col(row.ended_at).is_(None), approved)
 
 
 def propose_grant(session: Session, actor: Actor, wish: Grant, at: dt.datetime) -> Granted:
@@ -77,6 +71,8 @@ def propose_grant(session: Session, actor: Actor, wish: Grant, at: dt.datetime) 
     session.add(row)
     session.flush()
     _record(session, "role.proposed", row, Change(actor.id, at), basis=row.basis)
+    if not _counts(row):
+        tell_grant_proposed(session, row.id, {row.proposed_by, row.person_id}, at)
     return Granted(row.id, _counts(row), is_new=True)
 
 
