@@ -6,6 +6,7 @@ because a setting that is misspelt would silently do nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ SETTINGS = {
     "BROKER_SECRET_KEY": "signs what browsers keep; a long random text",
     "BROKER_SMTP_URL": "where mails go, such as smtp://USER:PASSWORD@HOST:587; none without it",
     "BROKER_MAIL_FROM": "the address from which mails come",
+    "BROKER_TRUSTED_PROXIES": "how many proxies stand in front of the server; 0 without it",
     "BROKER_PUBLIC_URL": "where people find this market, such as https://broker.example.org",
 }
 OTHERS = frozenset({"BROKER_CHROMIUM", "BROKER_ROUNDS", "BROKER_TORTURE"})
@@ -37,6 +39,7 @@ class Settings:
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = DEFAULT_MAIL_FROM
     public_url: str = ""
+    trusted_proxies: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -54,6 +57,7 @@ class Settings:
             given.get("BROKER_SMTP_URL"),
             given.get("BROKER_MAIL_FROM", DEFAULT_MAIL_FROM),
             public_url.rstrip("/"),
+            _proxies(given.get("BROKER_TRUSTED_PROXIES", "0")),
         )
 
 
@@ -63,6 +67,13 @@ def _check_known(name: str, value: str) -> None:
         raise InvalidSettings(f"There is no setting {name}.", hint=f"There are: {known}.")
     if not value.strip():
         raise InvalidSettings(f"The setting {name} is empty.", hint=f"It says {SETTINGS[name]}.")
+
+
+def _proxies(text: str) -> int:
+    if not re.fullmatch(r"[0-9]", text):
+        hint = "Write a digit: 1 for one proxy that ends https, 0 for none."
+        raise InvalidSettings("BROKER_TRUSTED_PROXIES is no number of proxies.", hint=hint)
+    return int(text)
 
 
 def _check_public_url(text: str) -> None:

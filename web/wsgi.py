@@ -7,5 +7,8 @@ import os
 from broker.clock import system_clock
 from broker.config import Settings
 from web.app import create_app
+from web.proxies import believe_proxies
 
-app = create_app(Settings.from_environment(os.environ), system_clock)
+settings = Settings.from_environment(os.environ)
+app = create_app(settings, system_clock)
+believe_proxies(app, settings.trusted_proxies)

@@ -31,6 +31,7 @@ from tests.cast import (
 from tests.markets import NOON
 from web.accounts import safe_address
 from web.app import create_app
+from web.proxies import believe_proxies
 
 HIDDEN = re.compile(r'name="csrf_token" value="([0-9a-f]{64})"')
 SECURE = "https://market.example"
@@ -120,6 +121,16 @@ def test_no_password_is_taken_where_somebody_could_listen(browser: FlaskClient) 
     browser.set_cookie("broker-form", "x", domain="market.example")
     answer = browser.post("/sign-in", data=data, base_url="http://market.example")
     assert answer.status_code == 403
+
+
+def test_only_proxies_that_are_named_are_believed(app: Flask) -> None:
+    claims = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}
+    hsts = "Strict-Transport-Security"
+    assert hsts not in app.test_client().get("/", headers=claims).headers
+    believe_proxies(app, 0)
+    assert hsts not in app.test_client().get("/", headers=claims).headers
+    believe_proxies(app, 1)
+    assert hsts in app.test_client().get("/", headers=claims).headers
 
 
 def test_signing_in_gives_the_browser_a_new_secret_and_ends_the_old_one(

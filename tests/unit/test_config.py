@@ -17,6 +17,12 @@ def test_settings_are_taken_from_the_environment() -> None:
     assert Settings.from_environment(environment) == Settings("sqlite:////srv/market.db", "s")
 
 
+def test_no_proxy_is_believed_unless_it_is_named() -> None:
+    assert Settings.from_environment({}).trusted_proxies == 0
+    named = Settings.from_environment({"BROKER_TRUSTED_PROXIES": "1"})
+    assert named.trusted_proxies == 1
+
+
 def test_the_setting_of_the_tests_is_no_mistake() -> None:
     assert Settings.from_environment({"BROKER_ROUNDS": "/rounds"}) == Settings()
 
@@ -26,6 +32,8 @@ def test_the_setting_of_the_tests_is_no_mistake() -> None:
     [
         ("BROKER_DATABSE_URL", "sqlite:///x.db"),
         ("BROKER_", "1"),
+        ("BROKER_TRUSTED_PROXIES", "many"),
+        ("BROKER_TRUSTED_PROXIES", "-1"),
         ("BROKER_SECRET_KEY", " "),
         ("BROKER_DATABASE_URL", ""),
         ("BROKER_DATABASE_URL", "broker.db"),
