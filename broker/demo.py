@@ -27,6 +27,7 @@ from broker.bids.placing import PlaceBid, place_bid
 from broker.clock import Clock
 from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
 from broker.db import Database, connect, transact
+from broker.demo_deliveries import SAID_AFTER, SayOfAwards
 from broker.demo_people import add_people, sign_in_lines
 from broker.errors import Refused
 from broker.policy.versions import Adoption, adopt_policy
@@ -79,6 +80,7 @@ class Step(IntEnum):
     PEOPLE = 4
     OPEN = 5
     BIDS = 6
+    DELIVERIES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,9 @@ def _moments(story: CompanyRound) -> Iterator[Moment]:
         yield Moment(day[0][0], Step.BIDS, partial(_place_bids, story, day))
     yield Moment(story.closes_at, Step.RUN, partial(_run, story))
     yield Moment(story.finishes_at, Step.FINISH, partial(_finish, story))
+    for after, say in SAID_AFTER.items():
+        act = partial(_say_of_awards, story, say)
+        yield Moment(story.finishes_at + after, Step.DELIVERIES, act)
 
 
 def _announce(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
@@ -264,6 +269,14 @@ def _run(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
 def _finish(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
     change = Change(SPRINT_START, at)
     transact(stage.db, lambda session: finish_round(session, story.sprint.key, change))
+    return at
+
+
+def _say_of_awards(
+    story: CompanyRound, say: SayOfAwards, stage: Stage, at: dt.datetime
+) -> dt.datetime:
+    """Let people say something about what the awards of a sprint delivered."""
+    transact(stage.db, lambda session: say(session, SEED, story.sprint.key, at))
     return at
 
 

@@ -123,7 +123,7 @@ def _page(
         "delivery",
         screen=screen,
         form=form or _prefilled(screen),
-        decision=decision or Form({"verdict": Verdict.CONFIRMED}),
+        decision=decision or Form({}),
     )
     if error is not None:
         response.status_code = status_of(error)

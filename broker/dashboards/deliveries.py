@@ -52,7 +52,7 @@ COLUMNS = (
     Column("team_key", "Team key", Kind.KEY, shown=False),
     Column("pools", "Pools", filtered=True),
     Column("round_key", "Round", Kind.KEY, shown=False),
-    Column("sprint", "Sprint", filtered=True, names=Subject.ROUND, reference="round_key"),
+    Column("sprint", "Sprint", filtered=True, shown=False),
     Column("ended_on", "Ended", Kind.DAY),
     Column("success_measure", "Success measure", shown=False),
     Column("promised_points", "Promised", Kind.COUNT, "points"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,12 +20,15 @@ from allocation.outcome import Outcome, Reason
 from allocation.problem import Problem
 from broker.company import NOTICE
 from broker.dashboards.briefs import published_run as shown_run
+from broker.dashboards.deliveries import DeliveryState, delivery_table
 from broker.db import check_schema, connect, reading
 from broker.demo import build_demo
 from broker.errors import Refused
 from broker.ledger.invariants import ledger_violations, read_ledger
 from broker.ledger.tables import JournalRow
 from broker.policy.frozen import check_scores
+from broker.policy.scores import FactorKind
+from broker.policy.tables import BidFactorRow
 from broker.policy.versions import list_versions, policy_of_round
 from broker.rounds import find_round
 from broker.runs import ReportProgress, published_run
@@ -137,6 +141,28 @@ def test_the_demo_shows_policies_scores_and_what_rules_bar(session: Session) -> 
         assert list(check_scores(session, row)) == []
     reasons = set(session.scalars(select(col(DeclineRow.reason))))
     assert {Reason.POLICY, Reason.APPROVAL_MISSING} <= reasons
+
+
+def test_the_demo_shows_deliveries_in_every_state_and_what_later_rounds_make_of_them(
+    session: Session,
+) -> None:
+    listed = session.execute(delivery_table(NOW.date()).rows).mappings().all()
+    by_state = Counter(row["state"] for row in listed)
+    assert set(by_state) == set(DeliveryState)
+    assert by_state[DeliveryState.CONFIRMED] > len(listed) // 3
+    assert max(row["version"] or 0 for row in listed) == 2
+    calibrations = [_calibrations(session, row) for row in rounds(session)[:4]]
+    assert calibrations[0] == {100}
+    assert len(calibrations[3]) > 3
+
+
+def _calibrations(session: Session, row: RoundRow) -> set[int]:
+    percents = (
+        select(col(BidFactorRow.percent))
+        .join(BidRow, col(BidRow.id) == col(BidFactorRow.bid_id))
+        .where(col(BidRow.round_id) == row.id, col(BidFactorRow.kind) == FactorKind.CALIBRATION)
+    )
+    return set(session.scalars(percents))
 
 
 def test_every_published_round_shows_a_busy_company(session: Session) -> None:
