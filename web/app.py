@@ -13,11 +13,15 @@ from broker.config import Settings
 from broker.db import connect
 from web import assets, auth, csrf, desk, errors, filters, grids, headers, navigation, wording
 from web.accounts import accounts
+from web.bid_filling import filling
+from web.bids import bids
+from web.calendars import calendars
 from web.capacity import capacity
 from web.deliveries import deliveries
 from web.health import health
 from web.ledger import ledger
 from web.market import market_pages
+from web.notices import notices
 from web.people import people
 from web.pools import pools
 from web.receipts import receipts
@@ -46,7 +50,11 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         ledger,
         accounts,
         people,
+        notices,
         deliveries,
+        bids,
+        filling,
+        calendars,
         health,
     ):
         app.register_blueprint(blueprint)

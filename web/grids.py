@@ -30,6 +30,7 @@ ADDRESSES: Mapping[Subject, tuple[str, str]] = {
     Subject.RECEIPT: ("receipts.show", "receipt_id"),
     Subject.DELIVERY: ("deliveries.show", "receipt_id"),
     Subject.TEAM_CREDITS: ("ledger.show", "key"),
+    Subject.BID: ("bids.show", "bid_id"),
 }
 
 

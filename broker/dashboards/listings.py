@@ -52,6 +52,7 @@ class Subject(StrEnum):
     ROUND = "round"
     RECEIPT = "receipt"
     DELIVERY = "delivery"
+    BID = "bid"
     TEAM_CREDITS = "team-credits"
 
 

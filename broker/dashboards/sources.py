@@ -113,6 +113,11 @@ PUBLISHED_RUN = _published_runs()
 
 def holdings(round_id: str) -> Select[Any]:
     """Return one row per item of a published round's awards: which units, from when to when."""
+    return all_holdings().where(PUBLISHED_RUN.c.round_id == round_id)
+
+
+def all_holdings() -> Select[Any]:
+    """Return one row per item of every published award, as `holdings` does for one round."""
     last_offset = ITEM.c.offset_days + ITEM.c.days - literal(1, Integer)
     awarded = and_(
         ALTERNATIVE.c.bid_id == AWARD.c.bid_id, ALTERNATIVE.c.number == AWARD.c.alternative
@@ -132,7 +137,6 @@ def holdings(round_id: str) -> Select[Any]:
         .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == AWARD.c.run_id)
         .join(ALTERNATIVE, awarded)
         .join(ITEM, used)
-        .where(PUBLISHED_RUN.c.round_id == round_id)
     )
 
 

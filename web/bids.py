@@ -1,0 +1,170 @@
+"""Bids: my bids, one bid with its history, and what a team does with it outside its form.
+
+A view parses what was sent, calls a service of broker/bids/, and answers. The form and its review
+stand in bid_filling.py.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+from flask import Blueprint, Response, redirect, request, url_for
+from sqlmodel import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from broker.access import Action, may, require
+from broker.bids.estimates import Estimate, estimate
+from broker.bids.reading import TeamBid, find_bid, history_of, receipt_of_submission
+from broker.bids.submissions import SubmissionReceipt
+from broker.bids.templates import save_template
+from broker.bids.writing import BidWish, VersionConflict, clone_bids, withdraw_bid
+from broker.dashboards.bid_desk import desk_of, open_rounds
+from broker.dashboards.listings import all_rows
+from broker.dashboards.my_bids import bid_table, my_bids
+from web.auth import current_actor, sign_in_required
+from web.bid_guesses import guess_of
+from web.bid_screens import BidScreen, history_of_versions, row_steps, steps_of, title_of
+from web.desk import market, now, write
+from web.exports import export
+from web.filters import machine
+from web.grids import grid, question
+from web.hypermedia import answer
+
+bids = Blueprint("bids", __name__)
+SEE_OTHER, CONFLICT = 303, 409
+LONGEST_VERSION = 10
+
+
+@bids.get("/bids")
+@sign_in_required
+def index() -> Response:
+    """Show the bids of the teams of whoever asks."""
+    actor = current_actor()
+    with market() as session:
+        screen = my_bids(session, actor, now(), question())
+    return answer(
+        "my_bids",
+        swaps=("my_bids",),
+        screen=screen,
+        grids={"my_bids": grid(screen.bids, "bids.data")},
+        row_steps=partial(row_steps, actor),
+    )
+
+
+@bids.get("/bids.<any(csv, json):ending>")
+@sign_in_required
+def data(ending: str) -> Response:
+    """Hand the same to a program."""
+    table = bid_table(current_actor())
+    with market() as session:
+        return export(table, all_rows(session, table, question()), "my-bids", ending)
+
+
+@bids.get("/bids/<bid_id>")
+@sign_in_required
+def show(bid_id: str) -> Response:
+    """Show a bid to its team: what it says, what happens next, and every version of it."""
+    actor, at = current_actor(), now()
+    with market() as session:
+        bid = find_bid(session, actor, bid_id)
+        desk = desk_of(session, bid, at)
+        may_place = may(actor, Action.PLACE_BID, team_id=bid.team_id)
+        bid_in = open_rounds(session, at) if may_place else ()
+        screen = BidScreen(
+            bid=bid,
+            desk=desk,
+            now=at,
+            steps=steps_of(bid, at, bid_in, may_place=may_place),
+            guess=None if bid.is_decided else guess_of(_estimate(session, bid)),
+            receipt=_receipt(session, bid),
+            history=history_of_versions(history_of(session, actor, bid_id)),
+            can_keep_template=may_place,
+        )
+    return answer("bid", screen=screen)
+
+
+@bids.get("/bids/<bid_id>/submission.json")
+@sign_in_required
+def submission(bid_id: str) -> Response:
+    """Hand out the receipt of submission: the document, its salt and the commitment to both."""
+    with market() as session:
+        receipt = receipt_of_submission(session, current_actor(), bid_id)
+    facts = {
+        "bid_id": receipt.bid_id,
+        "bid_key": receipt.bid_key,
+        "round_key": receipt.round_key,
+        "version": receipt.version,
+        "state": receipt.state,
+        "submitted_at": machine(receipt.submitted_at),
+        "salt": receipt.salt,
+        "document": receipt.document,
+        "commitment": receipt.commitment,
+    }
+    body = json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n"
+    response = Response(body, mimetype="application/json")
+    name = f"submission-{receipt.bid_key}-{receipt.version}.json"
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
+
+
+@bids.get("/bids/<bid_id>/withdraw")
+@sign_in_required
+def ask_withdraw(bid_id: str) -> Response:
+    """Ask once more before a bid is withdrawn."""
+    actor = current_actor()
+    with market() as session:
+        bid = find_bid(session, actor, bid_id)
+    require(actor, Action.PLACE_BID, team_id=bid.team_id)
+    return answer("bid_withdraw", bid=bid, title=title_of(bid))
+
+
+@bids.post("/bids/<bid_id>/withdraw")
+@sign_in_required
+def withdraw(bid_id: str) -> AnyResponse:
+    """Take a bid out of its round."""
+    actor, at, version = current_actor(), now(), seen_version()
+    try:
+        write(lambda session: withdraw_bid(session, actor, bid_id, version, at))
+    except VersionConflict as error:
+        bid = error.theirs
+        page = answer("bid_withdraw", bid=bid, title=title_of(bid), refusal=error.sentence)
+        page.status_code = CONFLICT
+        return page
+    return redirect(url_for("bids.show", bid_id=bid_id), SEE_OTHER)
+
+
+@bids.post("/bids/<bid_id>/template")
+@sign_in_required
+def keep_template(bid_id: str) -> AnyResponse:
+    """Keep what a bid says, so that new bids can start from it."""
+    actor, at, name = current_actor(), now(), request.form.get("name", "").strip()
+    write(lambda session: save_template(session, actor, bid_id, name, at))
+    return redirect(url_for("bids.show", bid_id=bid_id), SEE_OTHER)
+
+
+@bids.post("/bids/clone")
+@sign_in_required
+def clone() -> AnyResponse:
+    """Draft for an open round what the team had submitted for an earlier one."""
+    actor, at, sent = current_actor(), now(), request.form
+    team_id, from_, to = sent.get("team", ""), sent.get("from", ""), sent.get("round", "")
+    write(lambda session: clone_bids(session, actor, team_id, from_, to, at))
+    return redirect(url_for("bids.index", state="draft"), SEE_OTHER)
+
+
+def seen_version() -> int:
+    """Return the version that whoever sends a form has seen; 0 where it says none."""
+    text = request.form.get("version", "")
+    return int(text) if text.isdecimal() and len(text) < LONGEST_VERSION else 0
+
+
+def _estimate(session: Session, bid: TeamBid) -> Estimate:
+    wish = BidWish(bid.team_id, bid.round.key, bid.draft, bid.id)
+    return estimate(session, current_actor(), wish, now())
+
+
+def _receipt(session: Session, bid: TeamBid) -> SubmissionReceipt | None:
+    if bid.latest.commitment is None:
+        return None
+    return receipt_of_submission(session, current_actor(), bid.id, bid.version)
