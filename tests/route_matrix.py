@@ -110,7 +110,7 @@ OF_ONES_OWN = [
 ]
 OF_ADMINS = [
     Row("/admin/people", READERS),
-    _post("/admin/people/noah/roles", ADMINS, role="member", team="red"),
+    _post("/admin/people/roles", ADMINS, person="noah", role="member", team="red"),
     _post("/admin/people/roles/{proposed}/approve", ADMINS),
     Row("/admin/people/roles/{proposed}/end", ADMINS, SEE_OTHER, "POST", is_once=True),
     _post("/admin/people/noah/disable", ADMINS),

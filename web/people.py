@@ -26,17 +26,19 @@ def index() -> Response:
     return _page(Typed())
 
 
-@people.post("/<key>/roles")
-def propose(key: str) -> AnyResponse:
+@people.post("/roles")
+def propose() -> AnyResponse:
     """Propose a role for a person."""
     actor, at = current_actor(), now()
-    form = {name: request.form.get(name, "").strip() for name in ("role", "team", "pool")}
-    wish = Grant(key, form["role"], form["team"] or None, form["pool"] or None)
+    key, role, team, pool = (
+        request.form.get(name, "").strip() for name in ("person", "role", "team", "pool")
+    )
+    wish = Grant(key, role, team or None, pool or None)
     try:
         write(lambda session: propose_grant(session, actor, wish, at))
     except (InvalidPerson, NotFound, Refused) as error:
         said = error.findings if isinstance(error, InvalidPerson) else (str(error),)
-        findings = tuple(Finding(f"role-of-{key}", sentence) for sentence in said)
+        findings = tuple(Finding("role", sentence) for sentence in said)
         return make_response(_page(Typed(name=key, findings=findings)), UNPROCESSABLE)
     return _back()
 

@@ -224,11 +224,40 @@ NOTICES: Mapping[str, str] = {
 CHANNELS: Mapping[str, str] = {Channel.IN_APP: "In the market", Channel.MAIL: "By mail"}
 
 
+BROWSERS: Mapping[str, str] = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "Firefox": "Firefox",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+"""What browsers call themselves; all but Firefox claim to be the later ones as well."""
+SYSTEMS: Mapping[str, str] = {
+    "Android": "Android",
+    "iPhone": "an iPhone",
+    "iPad": "an iPad",
+    "Windows": "Windows",
+    "Mac OS X": "a Mac",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
+
+
+def browser_words(said: str) -> str:
+    """Return what a browser says of itself in a few words."""
+    name = next((word for mark, word in BROWSERS.items() if f"{mark}/" in said), "")
+    system = next((word for mark, word in SYSTEMS.items() if mark in said), "")
+    if not name:
+        return said[:40] or "an unknown browser"
+    return f"{name} on {system}" if system else name
+
+
 def register(app: Flask) -> None:
     """Make the words known to the templates."""
     app.add_template_filter(verdict, "verdict")
     app.add_template_filter(fairness, "fairness")
     app.add_template_filter(clearing, "clearing")
+    app.add_template_filter(browser_words, "browser")
     app.jinja_env.globals.update(
         STATE_WORDS=STATES,
         REASON_WORDS=REASONS,

@@ -22,6 +22,7 @@ from allocation.problem import Problem
 from broker.commands.service import server_command
 from broker.runs import ReportProgress
 from broker.solving import solve
+from tests.cast import PASSWORD, bring_people
 from tests.markets import a_database
 from tests.past import build_past
 
@@ -54,6 +55,7 @@ def site(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     file = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("site") / "broker.db"))
     db = a_database(file)
     build_past(db, solve=solve_briefly)
+    bring_people(db, password=PASSWORD)
     db.dispose()
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "BROKER_DATABASE_URL": f"sqlite:///{file}"}

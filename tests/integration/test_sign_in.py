@@ -157,6 +157,7 @@ def test_a_wrong_password_keeps_the_name_and_says_nothing_more(browser: FlaskCli
         assert f'value="{key}"' in answer.text
         assert "wrong" not in answer.text
         assert 'id="error_summary" tabindex="-1" autofocus' in answer.text
+        assert "Name and password do not belong together" in answer.text
     bodies = {HIDDEN.sub("", a.text).replace(key, "") for key, a in refused.items()}
     assert len(bodies) == 1
 
@@ -285,8 +286,8 @@ def test_a_role_that_ends_acts_on_the_next_request(app: Flask, past_market: Data
 def test_two_admins_give_a_role_on_the_page_and_one_alone_cannot(app: Flask) -> None:
     first, second = signed_in(app, ADMIN), signed_in(app, SECOND_ADMIN)
     newcomer = signed_in(app, NEWCOMER)
-    data = {"role": "finance-auditor"}
-    assert first.post(f"/admin/people/{NEWCOMER}/roles", data=data).status_code == 303
+    data = {"person": NEWCOMER, "role": "finance-auditor"}
+    assert first.post("/admin/people/roles", data=data).status_code == 303
     [approve] = re.findall(r"/admin/people/roles/[^/]+/approve", second.get("/admin/people").text)
     assert approve not in first.get("/admin/people").text
     assert first.post(approve).status_code == 403
@@ -297,7 +298,7 @@ def test_two_admins_give_a_role_on_the_page_and_one_alone_cannot(app: Flask) -> 
 
 def test_a_role_without_its_team_comes_back_with_what_is_wrong(app: Flask) -> None:
     answer = signed_in(app, ADMIN).post(
-        f"/admin/people/{NEWCOMER}/roles", data={"role": "team-lead"}
+        "/admin/people/roles", data={"person": NEWCOMER, "role": "team-lead"}
     )
     assert answer.status_code == 422
     assert "team: a team-lead needs one." in answer.text
