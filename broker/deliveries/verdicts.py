@@ -18,6 +18,7 @@ from broker.deliveries.awards import EndedAward, find_ended_award
 from broker.deliveries.reports import InvalidDelivery, findings_in_line, latest_report
 from broker.deliveries.tables import DeliveryRow, DeliveryVerdictRow
 from broker.errors import NotAllowed, NotFound, Refused
+from broker.notices.causes import settle_delivery
 from broker.texts import findings_in_text
 
 
@@ -57,6 +58,7 @@ def give_verdict(session: Session, actor: Actor, wish: GiveVerdict, at: dt.datet
         raise NotAllowed("Whoever reported a delivery does not decide on it.", bid=wish.bid_id)
     _check_note(award, wish)
     _store(session, report, actor, wish, at)
+    settle_delivery(session, report.bid_id, report.version, at)
     return True
 
 

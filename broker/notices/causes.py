@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from broker.access import Role, TeamRole
 from broker.notices.tables import NoticeKind
-from broker.notices.writing import Notice, Recipient, holders, tell
+from broker.notices.writing import Notice, Recipient, holders, settle, tell
 from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import PersonRow, RoleGrantRow
 from broker.states import RoundState
@@ -70,6 +70,11 @@ def tell_deadline_proposed(
     sentence = f"Another closing time is proposed for {row.name}: approve it or refuse it."
     notice = Notice(NoticeKind.TO_APPROVE, f"deadline/{change_id}", sentence, _round(row))
     tell(session, _admins(session, besides={author}), notice, at)
+
+
+def settle_deadline(session: Session, change_id: str, at: dt.datetime) -> None:
+    """Ask nobody any more to decide about a closing time."""
+    settle(session, NoticeKind.TO_APPROVE, f"deadline/{change_id}", at)
 
 
 def tell_deadline_changed(session: Session, row: RoundRow, change_id: str, at: dt.datetime) -> None:
@@ -138,6 +143,11 @@ def tell_delivery_reported(session: Session, reported: Reported, at: dt.datetime
     tell(session, owners or _admins(session, besides=besides), notice, at)
 
 
+def settle_delivery(session: Session, bid_id: str, version: int, at: dt.datetime) -> None:
+    """Ask nobody any more to confirm or dispute a report."""
+    settle(session, NoticeKind.DELIVERY_TO_CONFIRM, f"{bid_id}/{version}", at)
+
+
 # --- people ------------------------------------------------------------------------------------
 
 
@@ -148,6 +158,11 @@ def tell_grant_proposed(
     sentence = "A role is proposed for somebody: approve it or take it back."
     notice = Notice(NoticeKind.TO_APPROVE, f"grant/{grant_id}", sentence, "/admin/people")
     tell(session, _admins(session, besides=besides), notice, at)
+
+
+def settle_grant(session: Session, grant_id: str, at: dt.datetime) -> None:
+    """Ask nobody any more to approve a role."""
+    settle(session, NoticeKind.TO_APPROVE, f"grant/{grant_id}", at)
 
 
 # --- who and how many --------------------------------------------------------------------------

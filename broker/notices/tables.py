@@ -86,6 +86,7 @@ class NoticeRow(Table, table=True):
         CheckConstraint("path LIKE '/%' AND path NOT LIKE '//%'", name="leads_to_ourselves"),
         Index("ix_notice_person_id_written_at", "person_id", "written_at"),
         Index("ix_notice_digest_id", "digest_id"),
+        Index("ix_notice_key", "key"),
         STRICT,
     )
     id: str = Field(primary_key=True, sa_type=Text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Insert, select
+from sqlalchemy import ColumnElement, Insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
@@ -36,7 +36,12 @@ class Notice:
     @property
     def key(self) -> str:
         """Return what makes the notice the same one if its cause is repeated."""
-        return f"{self.kind}/{self.subject}"
+        return key_of(self.kind, self.subject)
+
+
+def key_of(kind: NoticeKind, subject: str) -> str:
+    """Return the key of a notice of a kind about something."""
+    return f"{kind}/{subject}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,15 @@ def tell(session: Session, people: Iterable[Recipient], notice: Notice, at: dt.d
     rows = list(_rows(recipients, notice, opted_out, at))
     if rows:
         session.execute(unless_there(session, NoticeRow), rows)
+
+
+def settle(session: Session, kind: NoticeKind, subject: str, at: dt.datetime) -> None:
+    """Take a notice off everybody's list of unread ones: somebody did what it asked for."""
+    unread = (col(NoticeRow.key) == key_of(kind, subject), col(NoticeRow.read_at).is_(None))
+    session.execute(
+        update(NoticeRow).where(*unread).values(read_at=at),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def unless_there(session: Session, table: type[Any]) -> Insert:

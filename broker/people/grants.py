@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from broker.access import Action, Actor, Role, TeamRole, require
 from broker.audit import Change, record
 from broker.errors import InvalidPerson, NotAllowed, NotFound, Refused
-from broker.notices.causes import tell_grant_proposed
+from broker.notices.causes import settle_grant, tell_grant_proposed
 from broker.people.sessions import end_sessions
 from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import FIRST_ADMIN, GRANTED, TWO_PERSONS, PersonRow, RoleGrantRow
@@ -93,6 +93,7 @@ def approve_grant(session: Session, actor: Actor, grant_id: str, at: dt.datetime
     row.approved_by, row.approved_at = actor.id, at
     session.add(row)
     _record(session, "role.approved", row, Change(actor.id, at))
+    settle_grant(session, row.id, at)
     return True
 
 
@@ -223,6 +224,7 @@ def _end(session: Session, row: RoleGrantRow, change: Change) -> None:
     row.ended_by, row.ended_at = change.actor, change.at
     session.add(row)
     _record(session, "role.ended", row, change)
+    settle_grant(session, row.id, change.at)
 
 
 def _record(session: Session, kind: str, row: RoleGrantRow, change: Change, **facts: Any) -> None:

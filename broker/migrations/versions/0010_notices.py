@@ -97,6 +97,7 @@ def create_notices() -> None:
     )
     op.create_index("ix_notice_person_id_written_at", "notice", ["person_id", "written_at"])
     op.create_index("ix_notice_digest_id", "notice", ["digest_id"])
+    op.create_index("ix_notice_key", "notice", ["key"])
 
 
 def create_opt_outs() -> None:
