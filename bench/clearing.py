@@ -54,7 +54,8 @@ prices, what winners lose, and what capacity and credits left over are worth; wh
 the sum was rounded off. *Rule* is the one that named the prices: MODEL.md, Prices. The last
 column says how many of four other LP algorithms (GLOP's primal simplex, HiGHS' dual simplex and
 interior points, PDLP) lead to exactly the same list prices. The rounds are those made from public
-demand; their values come from a formula and are nobody's bids."""
+demand; their values come from a formula and are nobody's bids. The time limit is of wall clock, so
+that the search goes less far on a machine with other work: a gap here does not measure it."""
 
 
 def main(words: list[str]) -> int:

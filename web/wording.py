@@ -167,6 +167,11 @@ ROLES: Mapping[str, str] = {
 """What a role is called."""
 
 
+FLOORED_ESTIMATE = (
+    "Bundles and whole lots have no exact price, so this may be off. It stays an estimate: in a "
+    "round with fairness floors a higher offer would move the team's own floor."
+)
+"""What is said of an offer in a round with floors, where none is searched."""
 DELIVERIES: Mapping[str, str] = {
     DeliveryState.UNREPORTED: "The team's lead has not reported what it delivered.",
     DeliveryState.WAITING: "Nobody from elsewhere has confirmed or disputed it yet.",
@@ -266,6 +271,7 @@ def register(app: Flask) -> None:
         STOP_WORDS=STOPS,
         STANDING_WORDS=STANDINGS,
         DELIVERY_WORDS=DELIVERIES,
+        FLOORED_ESTIMATE=FLOORED_ESTIMATE,
         ROLE_WORDS=ROLES,
         NOTICE_WORDS=NOTICES,
         CHANNEL_WORDS=CHANNELS,

@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from sqlalchemy import select, update
@@ -28,6 +30,8 @@ from broker.counterfactuals.working import Budget, explain_due, explain_round, p
 from broker.db import Database, reading, transact, writing
 from broker.errors import NotFound, Refused
 from tests.markets import a_scarce_problem, at, bring, described, run_it
+from tests.screens import screens
+from web.wording import FLOORED_ESTIMATE, STANDINGS
 
 ROUND = "sprint-1"
 
@@ -133,6 +137,28 @@ def test_what_is_due_is_explained_once(published: Database, threads: Executor) -
     assert explain_due(published, Budget(30, 5, 1), at(2), threads) == []
     with reading(published) as session:
         assert rounds_to_explain(session) == []
+
+
+def test_offers_in_a_round_with_floors_are_estimates_and_stay_so(
+    market: Database, threads: Executor
+) -> None:
+    bring(market, described(replace(a_scarce_problem(), floor_ratio=Fraction(1, 2))))
+    run_it(market, solve=solve)
+    explained = explain_round(market, ROUND, Budget(30, 5, 1), at(2), threads, lambda _: None)
+    assert explained.progress.estimate == explained.progress.total > 0
+    rows = known(market)
+    assert {row.standing for row in rows.values()} == {Standing.ESTIMATE}
+    assert any(row.upper_credits for row in rows.values())
+    with reading(market) as session:
+        declines = decided_round(session, ROUND).outcome.declines
+        assert {one.minimum_winning_offer_credits for one in declines} == {None}
+        assert rounds_to_explain(session) == []
+    with screens(market) as app:
+        said = [app.test_client().get(f"/receipts/{bid_id}").text for bid_id in rows]
+    for page in said:
+        assert STANDINGS[Standing.ESTIMATE].badge in page
+        assert FLOORED_ESTIMATE.split(":")[0] in page
+        assert STANDINGS[Standing.EXACT].badge not in page
 
 
 def test_the_database_refuses_an_exact_answer_with_two_offers(

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 
 from hypothesis import HealthCheck, given, settings
@@ -226,3 +227,24 @@ def test_the_offers_that_are_filled_in_pass_the_judge_and_change_nothing_else() 
 def test_no_time_fills_in_no_offer_rather_than_a_wrong_one() -> None:
     for problem, outcome in small_rounds(4):
         assert add_winning_offers(problem, outcome, time.monotonic, time.monotonic()) == outcome
+
+
+def test_a_round_with_floors_is_told_no_offer_and_no_change_as_if_it_were_verified() -> None:
+    """A higher offer moves the team's own floor: what is told there is an estimate, by the broker.
+
+    The same round without floors is answered, so that the test can fail.
+    """
+    bids = [a_bid(f"b{n}", an_alternative(an_item(units=6), offer=90 - n)) for n in range(4)]
+    for ratio in (Fraction(0), Fraction(1, 2)):
+        problem = a_problem(*bids, floor_ratio=ratio)
+        outcome = decided(problem)
+        assert outcome.report.status is Status.OPTIMAL
+        assert outcome.declines
+        for decline in outcome.declines:
+            found = answer(DecidedRound(problem, outcome), decline, an_effort())
+            is_told = found.winning_offer is not None
+            assert is_told == (ratio == 0)
+            assert (decline.minimum_winning_offer_credits is not None) <= is_told
+            assert is_told or found.changes == ()
+        again = add_winning_offers(problem, outcome, time.monotonic, time.monotonic() + 20)
+        assert ratio == 0 or again == outcome
