@@ -42,3 +42,9 @@ def time_of(session: Session, clock: Clock) -> dt.datetime:
     the demo's past or a test, asks that.
     """
     return database_time(session) if clock is system_clock else clock()
+
+
+def in_words(at: dt.datetime) -> str:
+    """Return an instant as sentences say it, such as `2026-03-02 18:00 UTC`."""
+    spec = "minutes" if not (at.second or at.microsecond) else "seconds"
+    return f"{at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(' ', spec)} UTC"

@@ -16,8 +16,9 @@ from sqlmodel import Session, col
 
 from broker.access import Action, Actor, require
 from broker.audit import Change, record
+from broker.clock import in_words
 from broker.errors import InvalidDeadline, NotFound, Refused
-from broker.notices.causes import tell_deadline_changed, tell_deadline_proposed
+from broker.notices.causes import settle_deadline, tell_deadline_changed, tell_deadline_proposed
 from broker.round_tables import DeadlineChangeRow
 from broker.rounds import lock_round
 from broker.states import RoundState
@@ -87,7 +88,7 @@ def approve_deadline(
         )
     if proposal.closes_at <= at:
         raise Refused(
-            f"The proposed closing time {proposal.closes_at} has passed.",
+            f"The proposed closing time {in_words(proposal.closes_at)} has passed.",
             hint="Refuse it and propose another one.",
         )
     _decide(session, proposal, APPROVED, actor, at)
@@ -122,17 +123,17 @@ def _lock_while_it_takes_bids(session: Session, key: str, at: dt.datetime) -> Ro
             round_key=key,
         )
     if row.closes_at is not None and at >= row.closes_at:
-        raise Refused(f"Round {key} closed for bids at {row.closes_at}.", round_key=key)
+        raise Refused(f"Round {key} closed for bids at {in_words(row.closes_at)}.", round_key=key)
     return row
 
 
 def _findings(wish: DeadlineWish, row: RoundRow, at: dt.datetime) -> Iterator[str]:
     if wish.closes_at <= at:
-        yield f"closes at: {wish.closes_at} has passed; name a later time."
+        yield f"closes at: {in_words(wish.closes_at)} has passed; name a later time."
     if wish.closes_at == row.closes_at:
-        yield f"closes at: {wish.closes_at} is when it closes anyway; name another time."
+        yield f"closes at: {in_words(wish.closes_at)} is when it closes anyway; name another time."
     if not wish.reason.strip():
-        yield "reason: is empty; say why, for everybody to read."
+        yield "reason: say why, for everybody to read."
     yield from findings_in_text("reason", wish.reason)
 
 
@@ -158,6 +159,7 @@ def _decide(
 ) -> None:
     proposal.state, proposal.decided_by, proposal.decided_at = state, actor.id, at
     session.flush()
+    settle_deadline(session, proposal.id, at)
 
 
 def _record(

@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 from allocation.folders import RoundFolder
 from allocation.problem import DayUnits, PoolKey
 from broker.audit import Change, record
+from broker.clock import in_words
 from broker.directory import keep_pools, keep_teams
 from broker.errors import InvalidRound, NotFound, Refused, TooLate
 from broker.ledger.endowments import endow_round
@@ -68,7 +69,7 @@ def lock_open_round(session: Session, round_id: str, at: dt.datetime) -> RoundRo
         raise Refused(f"Round {row.key} is {row.state} and takes no bids.", round_key=row.key)
     if row.closes_at is not None and at >= row.closes_at:
         raise TooLate(
-            f"Round {row.key} closed for bids at {row.closes_at}.",
+            f"Round {row.key} closed for bids at {in_words(row.closes_at)}.",
             hint=NEXT_ROUND,
             round_key=row.key,
         )
@@ -130,7 +131,7 @@ def open_round(session: Session, key: str, change: Change) -> bool:
         return False
     if row.closes_at is not None and change.at >= row.closes_at:
         raise Refused(
-            f"Round {key} cannot open any more: its bidding was to end at {row.closes_at}.",
+            f"Round {key} cannot open any more: it was to close at {in_words(row.closes_at)}.",
             hint=f"`broker round schedule {key}` gives it other times.",
             round_key=key,
         )
@@ -188,7 +189,7 @@ def check_times(key: str, times: Times, at: dt.datetime) -> None:
     """Make sure that bids can come between the times of a round. Raises: InvalidRound."""
     opens_at, closes_at = times.opens_at, times.closes_at
     if closes_at is not None and closes_at <= max(at, opens_at or at):
-        finding = f"closes at: {closes_at} leaves no time to bid; name a later time."
+        finding = f"closes at: {in_words(closes_at)} leaves no time to bid; name a later time."
         raise InvalidRound(key, [finding])
 
 

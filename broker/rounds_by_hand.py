@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 from allocation.folders import RoundFolder
 from broker.access import Action, Actor, Role, require
 from broker.audit import Change
+from broker.clock import in_words
 from broker.errors import InvalidCancellation, InvalidRound, Refused
 from broker.ledger.holds import release_hold
 from broker.notices.causes import tell_cancelled
@@ -78,10 +79,11 @@ def close_by_hand(session: Session, actor: Actor, key: str, at: dt.datetime) -> 
     """
     require(actor, Action.CLOSE_ROUND)
     row = lock_round(session, key)
-    is_early = row.state == RoundState.OPEN and row.closes_at is not None and at < row.closes_at
-    if is_early and Role.SERVICE not in actor.roles:
+    closes_at = row.closes_at if row.state == RoundState.OPEN else None
+    is_alone = Role.SERVICE not in actor.roles
+    if closes_at is not None and at < closes_at and is_alone:
         raise Refused(
-            f"Round {key} takes bids until {row.closes_at}, and nobody ends that alone.",
+            f"Round {key} takes bids until {in_words(closes_at)}, and nobody ends that alone.",
             hint="Propose an earlier closing time; a second person approves it.",
             round_key=key,
         )

@@ -24,7 +24,7 @@ from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
 from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
 from broker.audit import ActorId, Change, record
-from broker.clock import Clock, time_of
+from broker.clock import Clock, in_words, time_of
 from broker.db import Database, transact
 from broker.errors import Busy, Refused
 from broker.leases import Lease, kept, release_lease, take_lease
@@ -147,7 +147,7 @@ def _close_if_due(session: Session, row: RoundRow, change: Change) -> None:
     if row.state != RoundState.OPEN:
         return
     if row.closes_at is None or change.at < row.closes_at:
-        until = f"until {row.closes_at}" if row.closes_at else "and has no closing time"
+        until = f"until {in_words(row.closes_at)}" if row.closes_at else "and has no closing time"
         raise Refused(
             f"Round {row.key} is open for bids {until}.",
             hint=f"`broker round close {row.key}` closes it now.",

@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from allocation.errors import AllocationError
 from allocation.options import Options
 from broker.audit import ActorId, Change
-from broker.clock import Clock, time_of
+from broker.clock import Clock, in_words, time_of
 from broker.counterfactuals.answers import decided_round, write_estimates
 from broker.db import Database, reading, transact
 from broker.errors import BrokerError, HeldElsewhere
@@ -162,7 +162,9 @@ def _run(ticker: Ticker, key: str) -> Ticked | None:
     with reading(ticker.db) as session:
         until = _pauses_until(session, key)
         if until is not None and time_of(session, ticker.clock) < until:
-            sentence = f"The allocation of round {key} failed; it is tried again after {until}."
+            sentence = (
+                f"The allocation of round {key} failed; it is tried again after {in_words(until)}."
+            )
             return Ticked(key, Deed.WAITING, sentence)
     ran = run_round(
         ticker.db,

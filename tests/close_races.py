@@ -27,7 +27,7 @@ from broker.bids.placing import PlaceBid, place_bid, store_bids
 from broker.clock import database_time
 from broker.db import Database, reading, transact, writing
 from broker.directory import directory_of
-from broker.errors import TooLate
+from broker.errors import Busy, TooLate
 from broker.rounds import create_round, find_round, open_round
 from broker.snapshots import frozen_problem
 from broker.tables import BidRow
@@ -49,8 +49,8 @@ class Race:
     bidders: int
     bids: int
     rounds: int = 1
-    pause_seconds: float = 0
-    """How long a bidder waits between two bids."""
+    pause_seconds: float = 0.005
+    """How long a bidder waits between two bids: without a pause SQLite serves the same one only."""
 
     @property
     def teams(self) -> list[str]:
@@ -106,12 +106,19 @@ def bid_in(db: Database, place: Place, round_key: str, team: str, bids: int) -> 
         def work(session: Session, key: str = f"{team}-{number}") -> None:
             place(session, round_key, key, team)
 
+        yield is_taken(db, work)
+
+
+def is_taken(db: Database, work: Callable[[Session], None]) -> bool:
+    """Ask until there is an answer; a database that is busy has given none."""
+    while True:
         try:
             transact(db, work)
         except TooLate:
-            yield False
-        else:
-            yield True
+            return False
+        except Busy:
+            continue
+        return True
 
 
 def one_bidder(

@@ -108,9 +108,9 @@ def test_a_proposal_is_refused_or_taken_back_and_another_may_follow(
 @pytest.mark.parametrize(
     ("closes_at", "reason", "finding"),
     [
-        (NOON, "Why not.", "closes at: 2026-02-20 12:00:00+00:00 has passed"),
+        (NOON, "Why not.", "closes at: 2026-02-20 12:00 UTC has passed"),
         (CLOSES_AT, "Why not.", "is when it closes anyway"),
-        (LATER, "  ", "reason: is empty"),
+        (LATER, "  ", "reason: say why"),
         (LATER, "a\nb", "reason: holds a control character"),
     ],
 )

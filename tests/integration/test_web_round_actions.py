@@ -118,7 +118,7 @@ def test_a_proposal_is_taken_back_by_who_made_it(open_app: Flask, market: Databa
         ({"closes_at": "soon"}, "Write the closing time as a day and a time"),
         ({"closes_at": "0001-01-01T00:00+23:59"}, "Write the closing time as a day and a time"),
         ({"closes_at": f"{NOON:%Y-%m-%dT%H:%M}"}, "has passed; name a later time."),
-        ({"reason": " "}, "Is empty; say why, for everybody to read."),
+        ({"reason": " "}, "Say why, for everybody to read."),
     ],
 )
 def test_a_proposal_that_means_nothing_comes_back_as_it_was_typed(
