@@ -14,7 +14,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from broker.access import Action, Actor, nothing_here, require
+from broker.access import Action, Actor, require
 from broker.bids.drafts import BidDraft
 from broker.bids.estimates import Opinion, opinion_on
 from broker.bids.findings import InvalidDraft
@@ -30,18 +30,16 @@ from broker.bids.writing import (
 )
 from broker.dashboards.bid_desk import (
     BidDesk,
-    TeamChoice,
     bid_desk,
     desk_of,
     filled_draft,
     fresh_draft,
     open_rounds,
     suggested_offers,
-    teams_of,
     with_open_ends,
     with_suggested_offers,
 )
-from broker.dashboards.my_bids import leads
+from broker.dashboards.my_bids import led_team
 from broker.errors import Refused
 from broker.states import BidState, RoundState
 from web.auth import current_actor, sign_in_required
@@ -151,25 +149,13 @@ def review(bid_id: str) -> AnyResponse:
 
 def _new_place(session: Session) -> Place:
     """Find round and team of a new bid. Raises: NotFound, NotAllowed; Refused if none is open."""
-    team = _team(session, request.values.get("team", ""))
+    team = led_team(session, current_actor(), request.values.get("team", ""))
     key = request.values.get("round", "") or _first_open(session)
     desk = bid_desk(session, key, team, now())
     if desk.round.state not in TAKES_DRAFTS:
         raise Refused(f"{desk.round.name} is {desk.round.state} and takes no bids.")
     here = url_for("filling.fill_new")
     return Place(desk, here, url_for("filling.fill_new", do="estimate"))
-
-
-def _team(session: Session, key: str) -> TeamChoice:
-    """Return the team that somebody bids for: the one that was named, else their first."""
-    actor = current_actor()
-    led = teams_of(session, leads(actor))
-    if not led:
-        require(actor, Action.PLACE_BID, team_id=next(iter(actor.teams), None))
-    found = next((team for team in led if key in {"", team.key}), None)
-    if found is None:
-        raise nothing_here()
-    return found
 
 
 def _first_open(session: Session) -> str:

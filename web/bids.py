@@ -21,7 +21,7 @@ from broker.bids.templates import save_template
 from broker.bids.writing import BidWish, VersionConflict, clone_bids, withdraw_bid
 from broker.dashboards.bid_desk import desk_of, open_rounds
 from broker.dashboards.listings import all_rows
-from broker.dashboards.my_bids import bid_table, my_bids
+from broker.dashboards.my_bids import bid_table, led_team, my_bids
 from web.auth import current_actor, sign_in_required
 from web.bid_guesses import guess_of
 from web.bid_screens import BidScreen, history_of_versions, row_steps, steps_of, title_of
@@ -148,8 +148,13 @@ def keep_template(bid_id: str) -> AnyResponse:
 def clone() -> AnyResponse:
     """Draft for an open round what the team had submitted for an earlier one."""
     actor, at, sent = current_actor(), now(), request.form
-    team_id, from_, to = sent.get("team", ""), sent.get("from", ""), sent.get("round", "")
-    write(lambda session: clone_bids(session, actor, team_id, from_, to, at))
+    from_, to = sent.get("from", ""), sent.get("round", "")
+
+    def clone_all(session: Session) -> None:
+        team = led_team(session, actor, sent.get("team", ""))
+        clone_bids(session, actor, team.id, from_, to, at)
+
+    write(clone_all)
     return redirect(url_for("bids.index", state="draft"), SEE_OTHER)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlmodel import Session
 
-from broker.access import Action, Actor, may
+from broker.access import Action, Actor, may, nothing_here, require
 from broker.bids.reading import Standing
 from broker.bids.tables import BidVersionRow, TeamBidRow
-from broker.dashboards.bid_desk import open_rounds
+from broker.dashboards.bid_desk import TeamChoice, open_rounds, teams_of
 from broker.dashboards.briefs import RoundBrief
 from broker.dashboards.listings import (
     Column,
@@ -60,11 +60,24 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Clone:
+    """What a team submitted for its last round, to be drafted for a round that is open."""
+
+    team_key: str
+    team: str
+    from_key: str
+    from_name: str
+    to: RoundBrief
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class MyBids:
     """The bids of somebody's teams. Shape: `bids` is one page; `bid_in` the rounds open to them."""
 
     bids: Listing
     bid_in: tuple[RoundBrief, ...]
+    clones: tuple[Clone, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +92,46 @@ class BidCount:
 def my_bids(session: Session, actor: Actor, at: dt.datetime, question: Question) -> MyBids:
     """Return the bids of the teams of whoever asks."""
     bid_in = open_rounds(session, at) if leads(actor) else ()
-    return MyBids(list_rows(session, bid_table(actor), question), bid_in)
+    clones = _clones(session, actor, bid_in[0]) if bid_in else ()
+    return MyBids(list_rows(session, bid_table(actor), question), bid_in, clones)
+
+
+def _clones(session: Session, actor: Actor, to: RoundBrief) -> tuple[Clone, ...]:
+    """Return the newest earlier round of each team that somebody leads, with its bids counted."""
+    rows = session.execute(
+        select(TEAM.c.key, TEAM.c.name, ROUND.c.key, ROUND.c.name, func.count())
+        .select_from(BID)
+        .join(ROUND, ROUND.c.id == BID.c.round_id)
+        .join(TEAM, TEAM.c.id == BID.c.team_id)
+        .where(BID.c.team_id.in_(leads(actor)), BID.c.state == BidState.SUBMITTED)
+        .where(ROUND.c.starts_on < to.starts_on)
+        .group_by(TEAM.c.key, TEAM.c.name, ROUND.c.key, ROUND.c.name, ROUND.c.starts_on)
+        .order_by(ROUND.c.starts_on)
+    )
+    newest = {
+        key: Clone(key, team, from_key, from_name, to, count)
+        for key, team, from_key, from_name, count in rows
+    }
+    return tuple(newest.values())
 
 
 def leads(actor: Actor) -> tuple[str, ...]:
     """Return the ids of the teams for which somebody may bid."""
     return tuple(team for team in sorted(actor.teams) if may(actor, Action.PLACE_BID, team_id=team))
+
+
+def led_team(session: Session, actor: Actor, key: str) -> TeamChoice:
+    """Return the team that somebody bids for: the one that is named, else their first.
+
+    Raises: NotFound, NotAllowed.
+    """
+    led = teams_of(session, leads(actor))
+    if not led:
+        require(actor, Action.PLACE_BID, team_id=next(iter(actor.teams), None))
+    found = next((team for team in led if key in {"", team.key}), None)
+    if found is None:
+        raise nothing_here()
+    return found
 
 
 def bid_table(actor: Actor) -> Table:
