@@ -27,7 +27,11 @@ EVERYBODY = PEOPLE | {STRANGER}
 ADMINS = frozenset({ADMIN, SECOND_ADMIN})
 READERS = ADMINS | {AUDITOR}
 RED = frozenset({LEAD, MEMBER})
+RED_LEAD = frozenset({LEAD})
+OF_RED = frozenset({LEAD})
 OTHER_TEAM = frozenset({OTHER_LEAD})
+LEADS = OF_RED | OTHER_TEAM
+LEADS = RED_LEAD | OTHER_TEAM
 DECIDE = ADMINS | {OWNER, LEAD}
 OK, SEE_OTHER, NOT_FOUND, CONFLICT, INVALID = 200, 303, 404, 409, 422
 
@@ -90,10 +94,53 @@ OF_A_TEAM = [
     Row("/ledger/team-0", OTHER_TEAM | READERS),
     Row("/ledger/red/entries.csv", RED | READERS),
     Row("/ledger/team-0/entries.csv", OTHER_TEAM | READERS),
+    Row("/bids", PEOPLE),
+    Row("/bids.csv", PEOPLE),
+    Row("/calendar", PEOPLE),
+    Row("/calendar.csv", PEOPLE),
+    Row("/bids/new", LEADS),
+    _post("/bids/new", LEADS, INVALID, do="review"),
+    _post("/bids/clone", LEADS, **{"from": "past-1", "round": "taking-bids"}),
+    Row("/bids/{sealed}", RED),
+    Row("/bids/{award}", OTHER_TEAM),
+    Row("/bids/{sealed}/submission.json", RED),
+    Row("/bids/{sealed}/edit", RED_LEAD),
+    Row("/bids/{award}/edit", OTHER_TEAM, CONFLICT),
+    _post("/bids/{sealed}/edit", RED_LEAD, INVALID, do="review"),
+    Row("/bids/{sealed}/review", RED_LEAD, SEE_OTHER),
+    Row("/bids/{sealed}/withdraw", RED_LEAD),
+    _post("/bids/{sealed}/withdraw", RED_LEAD, CONFLICT, version="9"),
+    _post("/bids/{award}/withdraw", OTHER_TEAM, CONFLICT, version="1"),
+    _post("/bids/{sealed}/template", RED_LEAD, name="Again"),
     _post("/deliveries/{award}/report", OTHER_TEAM, CONFLICT),
     _post("/deliveries/{award}/verdict", DECIDE, CONFLICT, verdict="confirmed", version="9"),
 ]
+BIDS = [
+    Row("/bids", PEOPLE),
+    Row("/bids.csv", PEOPLE),
+    Row("/calendar", PEOPLE),
+    Row("/calendar.csv", PEOPLE),
+    Row("/bids/new", LEADS),
+    _post("/bids/new", LEADS, INVALID),
+    _post("/bids/clone", OTHER_TEAM, team="team-0", **{"from": "past-1", "round": "past-2"}),
+    Row("/bids/{award}", OTHER_TEAM),
+    Row("/bids/{award}/submission.json", OTHER_TEAM),
+    Row("/bids/{sealed}", RED),
+    Row("/bids/{sealed}/submission.json", RED),
+    Row("/bids/{sealed}/edit", OF_RED),
+    _post("/bids/{sealed}/edit", OF_RED, INVALID),
+    Row("/bids/{sealed}/review", OF_RED, SEE_OTHER),
+    _post("/bids/{sealed}/template", OF_RED, INVALID),
+    Row("/bids/{sealed}/withdraw", OF_RED),
+    _post("/bids/{sealed}/withdraw", OF_RED, CONFLICT),
+]
 OF_ONES_OWN = [
+    Row("/notices", PEOPLE),
+    Row("/notices.csv", PEOPLE),
+    Row("/notices/settings", PEOPLE),
+    _post("/notices/settings", PEOPLE),
+    _post("/notices/read", PEOPLE, INVALID),
+    _post("/notices/none/read", PEOPLE, NOT_FOUND),
     Row("/sign-in", EVERYBODY, SEE_OTHER, but={STRANGER: OK}),
     Row("/account", PEOPLE),
     _post("/sign-in", EVERYBODY, INVALID, name="no-{visitor}", password="wrong"),  # noqa: S106  # nobody's
@@ -115,4 +162,16 @@ OF_ADMINS = [
     Row("/admin/people/roles/{proposed}/end", ADMINS, SEE_OTHER, "POST", is_once=True),
     _post("/admin/people/noah/disable", ADMINS),
 ]
-MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *OF_ONES_OWN, *OF_ADMINS]
+ROUNDS = [
+    _post(f"/rounds/{key}/deadline", ADMINS, INVALID)
+    for key in ("past-2", "waiting", "taking-bids", "ahead")
+]
+ROUNDS += [
+    _post("/rounds/taking-bids/deadline/none/approve", ADMINS, NOT_FOUND),
+    _post("/rounds/taking-bids/deadline/none/refuse", ADMINS, NOT_FOUND),
+    _post("/rounds/ahead/open", ADMINS),
+    _post("/rounds/past-2/open", ADMINS, CONFLICT),
+    _post("/rounds/ahead/close", ADMINS),
+    _post("/rounds/taking-bids/close", ADMINS),
+]
+MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *BIDS, *ROUNDS, *OF_ONES_OWN, *OF_ADMINS]
