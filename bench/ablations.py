@@ -94,7 +94,7 @@ _REPLACED: dict[str, tuple[tuple[Function, Function], ...]] = {
     "without-components": ((components.split, _in_one),),
     "without-price-guided-rounding": ((rounding.price_guided_orders, _no_orders),),
     "without-shaken-orders": ((rounding.shaken_orders, _no_orders),),
-    "without-core": ((finding.search_core, _do_nothing),),
+    "without-diving": ((finding.dive_whole, _do_nothing),),
     "without-branch-and-bound": ((finding.branch_and_bound, _do_nothing),),
     "without-neighbourhoods": ((finding.search_neighbourhoods, _do_nothing),),
     "without-cp-sat": ((constraint_search.ask_cpsat, _no_answer),),

@@ -27,7 +27,7 @@ ABLATIONS = (
     "without-components",
     "without-price-guided-rounding",
     "without-shaken-orders",
-    "without-core",
+    "without-diving",
     "without-branch-and-bound",
     "without-neighbourhoods",
     "without-close-neighbourhoods",

@@ -12,7 +12,8 @@ import numpy as np
 
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs
-from allocation.engine.neighbourhoods import NeighbourhoodSearch, begin_search, solve_core
+from allocation.engine.diving import dive
+from allocation.engine.neighbourhoods import NeighbourhoodSearch, begin_search
 from allocation.engine.proving import LARGEST_BRANCHED, Proof
 from allocation.engine.question import Answer, Effort
 from allocation.engine.state import Search
@@ -22,8 +23,6 @@ SMALL_NODES = 500
 """Placements up to which branch and bound on the whole round comes first, and how far it goes."""
 TIGHT_RATIO = 0.95
 """A rounding worth so much of the relaxation says that the relaxation is a good guide."""
-CORE_SHARE = 0.4
-"""The part of the time left that the core may use."""
 ROOT_NODES = 1
 ROOT_SECONDS = 2e-3
 """Seconds of work per placement without which the root of the whole round is not begun."""
@@ -49,13 +48,14 @@ def shake_orders(search: Search) -> None:
 def improve(search: Search) -> None:
     """Improve and prove the outcome: what searches, and beside it what proves."""
     proof = Proof(search)
+    if not search.is_proven and search.relaxed is not None:
+        with search.stage("diving"):
+            dive_whole(search)
     if not search.is_proven and search.columns.count <= LARGEST_SMALL:
         branch_and_bound(search, SMALL_NODES)
     if not (search.is_proven or search.trusts_one_solver):
         search_exactly(search)
-    if not search.is_proven and is_tight(search):
-        search_tight(search)
-    elif not search.is_proven and may_cut_root(search):
+    if not search.is_proven and (is_tight(search) or is_lumpy(search)):
         branch_and_bound(search, ROOT_NODES)
     if not search.is_proven:
         with search.stage("neighbourhoods"):
@@ -65,6 +65,17 @@ def improve(search: Search) -> None:
     if proof.is_asked or proof.is_worthwhile:
         with search.stage("proof"):
             proof.end()
+
+
+def dive_whole(search: Search) -> None:
+    """Award what the relaxation awards in full, relax what is left, and so on."""
+    assert search.relaxed is not None  # noqa: S101  # improve says so
+    every = np.ones(search.columns.count, np.bool_)
+    effort = search.effort(search.deadline)
+    dived = dive(search.columns, every, search.incumbent.lots, effort, search.relaxed.fraction)
+    search.count_work(dived.answer)
+    search.incumbent.offer(dived.lots)
+    search.fill()
 
 
 def branch_and_bound(search: Search, most_nodes: int) -> None:
@@ -93,34 +104,17 @@ def constraint_search(search: Search, effort: Effort) -> None:
 
 
 def is_tight(search: Search) -> bool:
-    """Say whether the relaxation is close to what is awarded, and the round not too large."""
+    """Say whether the relaxation is close to what is awarded, and the root takes not too long."""
     is_close = search.incumbent.value >= TIGHT_RATIO * search.bound.value
-    return search.relaxed is not None and is_close and search.columns.count <= LARGEST_BRANCHED
+    seconds = ROOT_SECONDS * search.columns.count
+    is_large = search.columns.count > LARGEST_BRANCHED or seconds > search.most_work_seconds
+    return search.relaxed is not None and is_close and not is_large
 
 
-def search_tight(search: Search) -> None:
-    """Decide what the relaxation leaves open, then look at the whole round once."""
-    with search.stage("core"):
-        search_core(search)
-    if ROOT_SECONDS * search.columns.count <= search.most_work_seconds:
-        branch_and_bound(search, ROOT_NODES)
-
-
-def may_cut_root(search: Search) -> bool:
-    """Say whether the root of a lumpy round leaves enough work for the search of parts."""
+def is_lumpy(search: Search) -> bool:
+    """Say whether cuts must do the work, and the root leaves enough for the search of parts."""
     seconds = LUMPY_ROOT_SECONDS * search.columns.count
     return search.trusts_one_solver and seconds <= LUMPY_ROOT_SHARE * search.most_work_seconds
-
-
-def search_core(search: Search) -> None:
-    """Decide at once all that the relaxation does not award in full."""
-    assert search.relaxed is not None  # noqa: S101  # is_tight says so
-    deadline = search.deadline.share(CORE_SHARE)
-    effort = replace(search.effort(deadline), most_nodes=1)
-    decided = solve_core(search.columns, search.relaxed.fraction, effort)
-    search.count_work(decided.answer)
-    search.incumbent.offer(decided.lots)
-    search.fill()
 
 
 def search_neighbourhoods(search: Search, proof: Proof) -> None:

@@ -7,7 +7,9 @@ Work is counted, not timed, so that the clock changes nothing. Read draws.py for
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,9 @@ from allocation.columns import Columns, Flags, Whole
 from allocation.engine import rounding
 from allocation.engine.branch_and_bound import ask_highs_briefly
 from allocation.engine.cleaning import without_slack_rows
+from allocation.engine.diving import dive
 from allocation.engine.draws import Draw, Draws
+from allocation.engine.parts import Decided, part_of
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.variables import lay_out
 from allocation.model import build
@@ -27,47 +31,23 @@ SIZE_RATIO = 2**0.5
 """How many placements the smallest neighbourhood frees, and each size to the one before."""
 MOST_NODES = 20
 """How far one neighbourhood is searched."""
-STEP_SHARE = 0.12
+FIRST_SECONDS = 0.1
+CURIOUS_SHARE = 0.06
 GROWTH = 2.0
-"""No step is begun that may cost more of the work than this part, if it costs so many times what
-the size before it cost."""
+"""Larger neighbourhoods are tried once they are likely to cost no more than so much, or than this
+part of the work so far: so many times what the size before them has cost."""
+STEP_SHARE = 0.12
 GUARD_RATIO = 3.0
-"""The clock ends a step that takes so many times longer than it may cost."""
+"""The clock ends a step that takes so many times this part of all work."""
 MEMORY = 0.9
 """How much of what a kind and size has gained and cost is remembered from step to step."""
 CURIOSITY = 0.15
 """How often any kind and size is drawn, whatever it has gained."""
+MOST_SHAKEN_RATIO = 0.1
+"""How far values are shaken at most (sigma, log-normal) before a part is decided by diving."""
 USE_SECONDS = 1e-7
 """What taking a part out of a round costs on a usual machine, for each use of a place."""
 ALL_OF_IT = 1 - 1e-6
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some placements of a round as a round of their own, and where they come from.
-
-    Shape: `source` has the original index of every placement of `columns`.
-    """
-
-    columns: Columns
-    source: Whole
-
-
-def part_of(columns: Columns, freed: Flags, lots: Whole) -> Part:
-    """Return the freed placements with what the other awards leave to them."""
-    limits = rounding.left_of(columns, np.where(freed, 0, lots))
-    most = np.minimum(columns.max_lots, rounding.most_lots(columns, limits))
-    source = np.flatnonzero(freed & (most >= columns.min_lots))
-    part = replace(columns.only(source), limits=limits, max_lots=most[source])
-    return Part(part, source)
-
-
-@dataclass(frozen=True)
-class Decided:
-    """An outcome with some bids decided anew, and what the solver said about them."""
-
-    lots: Whole
-    answer: Answer
 
 
 def solve_core(columns: Columns, fraction: npt.NDArray[np.float64], effort: Effort) -> Decided:
@@ -94,10 +74,31 @@ def solve_part(columns: Columns, freed: Flags, lots: Whole, effort: Effort) -> D
     return Decided(decided, answer)
 
 
+Decide = Callable[[Columns, Flags, Whole, Effort, np.random.Generator], Decided]
+"""Decides freed bids anew, given the lots of the best outcome so far."""
+
+
+def _by_solver(
+    columns: Columns, freed: Flags, lots: Whole, effort: Effort, _: np.random.Generator
+) -> Decided:
+    return solve_part(columns, freed, lots, effort)
+
+
+def _by_diving(
+    columns: Columns, freed: Flags, lots: Whole, effort: Effort, random: np.random.Generator
+) -> Decided:
+    """Dive at values that are shaken a little, so that the same part may end otherwise."""
+    spread = MOST_SHAKEN_RATIO * random.random() ** 2
+    shaken = columns.value * np.exp(spread * random.standard_normal(columns.count))
+    values = np.maximum(1, np.rint(shaken)).astype(np.int64)
+    return dive(replace(columns, value=values), freed, lots, effort)
+
+
 @dataclass
 class _Arm:
-    """One kind and size of neighbourhoods, and what it has gained and cost lately."""
+    """One way to decide one kind and size of neighbourhoods, and what it gained and cost lately."""
 
+    decide: Decide
     draw: Draw
     size: int
     previous: _Arm | None
@@ -128,11 +129,13 @@ class _Arm:
 class NeighbourhoodSearch:
     """A search on its way: the best outcome so far, and the work it took on a usual machine.
 
-    `bound` is what a solver has proven about the whole round, where a neighbourhood was all of it.
+    `by_gain` has every placement, best gain first; `bound` is what a solver has proven about the
+    whole round, where a neighbourhood was all of it.
     """
 
     columns: Columns
     lots: Whole
+    by_gain: Whole
     random: np.random.Generator
     most_work_seconds: float
     work_seconds: float = 0.0
@@ -149,13 +152,15 @@ class NeighbourhoodSearch:
         arm = self._drawn()
         freed = arm.draw(arm.size, self.lots, self.random)
         before = rounding.value_of(self.columns, self.lots)
-        decided = solve_part(self.columns, freed, self.lots, self._limited(effort))
-        gain = rounding.value_of(self.columns, decided.lots) - before
+        limited = self._limited(effort)
+        decided = arm.decide(self.columns, freed, self.lots, limited, self.random)
+        lots = rounding.serve(self.columns, self.by_gain, decided.lots)
+        gain = rounding.value_of(self.columns, lots) - before
         work = decided.answer.work_seconds + USE_SECONDS * len(self.columns.use_cell)
         arm.learn(max(0, gain), work)
         self.work_seconds += work
-        if gain > 0:
-            self.lots = decided.lots
+        if gain > 0 and rounding.is_feasible(self.columns, lots):
+            self.lots = lots
         if freed.all() and decided.answer.is_proven:
             self.bound = decided.answer.bound
         return decided.answer
@@ -167,7 +172,7 @@ class NeighbourhoodSearch:
 
     def _drawn(self) -> _Arm:
         """Take what has not been tried yet, the smallest first; then by what it gains."""
-        most = STEP_SHARE * self.most_work_seconds
+        most = max(FIRST_SECONDS, CURIOUS_SHARE * self.work_seconds)
         arms = [arm for arm in self.arms if arm.is_open(most)]
         untried = [arm for arm in arms if not arm.uses]
         if untried:
@@ -184,13 +189,14 @@ def begin_search(
 ) -> NeighbourhoodSearch:
     """Return a search that starts from an outcome. Units: work on a usual machine, in seconds."""
     arms: list[_Arm] = []
-    for draw in Draws(columns, bound).kinds:
+    for decide, draw in product((_by_solver, _by_diving), Draws(columns, bound).kinds):
         previous: _Arm | None = None
         for size in _sizes(columns.count):
-            previous = _Arm(draw, size, previous)
+            previous = _Arm(decide, draw, size, previous)
             arms.append(previous)
+    by_gain = np.argsort(-bound.gain.astype(float), kind="stable")
     random = np.random.default_rng(seed)
-    return NeighbourhoodSearch(columns, lots, random, most_work_seconds, arms=arms)
+    return NeighbourhoodSearch(columns, lots, by_gain, random, most_work_seconds, arms=arms)
 
 
 def _sizes(count: int) -> list[int]:

@@ -50,12 +50,16 @@ With more rows the rule for prices may not be followed, and the named algorithm 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """The relaxation's optimum. Shape: `fraction` has one entry per placement, of its most lots."""
+    """The relaxation's optimum. Shape: `fraction` has one entry per placement, of its most lots.
+
+    `iterations` are those of the simplex that it took.
+    """
 
     value: float
     fraction: Floats
     duals: Duals
     algorithm: Algorithm = NAMED
+    iterations: int = 0
 
 
 def fastest_algorithm(model: Model) -> Algorithm:
@@ -78,7 +82,13 @@ def solve_relaxation(
         return None
     fraction = np.array(result.variable_values(list(program.variables())))
     duals = np.array(result.dual_values(list(program.linear_constraints())))
-    return Relaxation(result.objective_value(), fraction, _by_place(model, duals), algorithm)
+    return Relaxation(
+        value=result.objective_value(),
+        fraction=fraction,
+        duals=_by_place(model, duals),
+        algorithm=algorithm,
+        iterations=int(result.solve_stats.simplex_iterations),
+    )
 
 
 def slice_worth(columns: Columns, share: Fraction, deadline: Deadline) -> float | None:

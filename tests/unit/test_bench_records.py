@@ -99,7 +99,7 @@ def test_every_round_of_a_suite_can_be_asked_for_alone(suite: Suite) -> None:
 
 def test_asking_for_a_side_measures_that_side_only() -> None:
     assert {task.side for task in tasks_of(QUICK, ("highs",))} == {"highs"}
-    assert {task.side for task in tasks_of(ABLATION, ("without-core",))} == {"without-core"}
+    assert {task.side for task in tasks_of(ABLATION, ("without-diving",))} == {"without-diving"}
     assert {task.side for task in tasks_of(ISSUE, (TAMPERINGS,))} == {TAMPERINGS}
 
 

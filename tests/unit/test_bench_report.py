@@ -92,9 +92,9 @@ def test_seconds_outside_the_solvers_hold_judge_and_writing() -> None:
 
 def test_a_stage_left_out_is_compared_with_the_whole_engine() -> None:
     without: Facts = {"value": 90, "bound": 110, "seconds": 1.0}
-    sides = {"without-core": without, ENGINE: {"value": 100, "bound": 100, "seconds": 1.0}}
+    sides = {"without-diving": without, ENGINE: {"value": 100, "bound": 100, "seconds": 1.0}}
     finding = Finding(ROUND, {s: a_record(ROUND, s, f) for s, f in sides.items()})
-    row = next(line for line in left_out_table([finding]) if "without-core" in line)
+    row = next(line for line in left_out_table([finding]) if "without-diving" in line)
     assert "0.9000" in row
     assert "1.1000" in row
 

@@ -15,7 +15,7 @@ from allocation.assembly import baseline_outcome
 from allocation.columns import build_columns
 from allocation.engine import rounding
 from allocation.engine.floor_search import ask_core, demanding, serve_floors, whole_floor
-from allocation.engine.neighbourhoods import part_of
+from allocation.engine.parts import part_of
 from allocation.engine.portfolio import allocate
 from allocation.engine.question import Effort, Question
 from allocation.engine.search import Deadline, Incumbent, largest_row_sum

@@ -16,10 +16,10 @@ from allocation.engine import rounding
 from allocation.engine.neighbourhoods import (
     NeighbourhoodSearch,
     begin_search,
-    part_of,
     solve_core,
     solve_part,
 )
+from allocation.engine.parts import part_of
 from allocation.engine.question import Effort
 from allocation.engine.relaxation import solve_relaxation
 from allocation.engine.search import Deadline
