@@ -117,7 +117,7 @@ def credits_screen(
         shown=shown,
         runway=forecast,
         next=following,
-        has_choice=len(teams_of(session, _readable(actor), most=2)) > 1,
+        has_choice=_has_choice(actor),
         totals=list_rows(session, totals, questions["sprints"]),
         entries=list_rows(session, entry_table(team.id, shown), questions["entries"]),
     )
@@ -167,6 +167,11 @@ def _readable(actor: Actor) -> frozenset[str] | None:
     return frozenset(
         team_id for team_id in actor.teams if may(actor, Action.READ_TEAM_CREDITS, team_id=team_id)
     )
+
+
+def _has_choice(actor: Actor) -> bool:
+    ids = _readable(actor)
+    return ids is None or len(ids) > 1
 
 
 def _forecast(
