@@ -28,9 +28,7 @@ ADMINS = frozenset({ADMIN, SECOND_ADMIN})
 READERS = ADMINS | {AUDITOR}
 RED = frozenset({LEAD, MEMBER})
 RED_LEAD = frozenset({LEAD})
-OF_RED = frozenset({LEAD})
 OTHER_TEAM = frozenset({OTHER_LEAD})
-LEADS = OF_RED | OTHER_TEAM
 LEADS = RED_LEAD | OTHER_TEAM
 DECIDE = ADMINS | {OWNER, LEAD}
 OK, SEE_OTHER, NOT_FOUND, CONFLICT, INVALID = 200, 303, 404, 409, 422
@@ -115,32 +113,7 @@ OF_A_TEAM = [
     _post("/deliveries/{award}/report", OTHER_TEAM, CONFLICT),
     _post("/deliveries/{award}/verdict", DECIDE, CONFLICT, verdict="confirmed", version="9"),
 ]
-BIDS = [
-    Row("/bids", PEOPLE),
-    Row("/bids.csv", PEOPLE),
-    Row("/calendar", PEOPLE),
-    Row("/calendar.csv", PEOPLE),
-    Row("/bids/new", LEADS),
-    _post("/bids/new", LEADS, INVALID),
-    _post("/bids/clone", OTHER_TEAM, team="team-0", **{"from": "past-1", "round": "past-2"}),
-    Row("/bids/{award}", OTHER_TEAM),
-    Row("/bids/{award}/submission.json", OTHER_TEAM),
-    Row("/bids/{sealed}", RED),
-    Row("/bids/{sealed}/submission.json", RED),
-    Row("/bids/{sealed}/edit", OF_RED),
-    _post("/bids/{sealed}/edit", OF_RED, INVALID),
-    Row("/bids/{sealed}/review", OF_RED, SEE_OTHER),
-    _post("/bids/{sealed}/template", OF_RED, INVALID),
-    Row("/bids/{sealed}/withdraw", OF_RED),
-    _post("/bids/{sealed}/withdraw", OF_RED, CONFLICT),
-]
 OF_ONES_OWN = [
-    Row("/notices", PEOPLE),
-    Row("/notices.csv", PEOPLE),
-    Row("/notices/settings", PEOPLE),
-    _post("/notices/settings", PEOPLE),
-    _post("/notices/read", PEOPLE, INVALID),
-    _post("/notices/none/read", PEOPLE, NOT_FOUND),
     Row("/sign-in", EVERYBODY, SEE_OTHER, but={STRANGER: OK}),
     Row("/account", PEOPLE),
     _post("/sign-in", EVERYBODY, INVALID, name="no-{visitor}", password="wrong"),  # noqa: S106  # nobody's
@@ -174,4 +147,4 @@ ROUNDS += [
     _post("/rounds/ahead/close", ADMINS),
     _post("/rounds/taking-bids/close", ADMINS),
 ]
-MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *BIDS, *ROUNDS, *OF_ONES_OWN, *OF_ADMINS]
+MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *ROUNDS, *OF_ONES_OWN, *OF_ADMINS]

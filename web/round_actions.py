@@ -14,6 +14,7 @@ from flask import Blueprint, redirect, request, url_for
 from sqlmodel import Session
 from werkzeug.wrappers import Response
 
+from broker.access import Action, require
 from broker.deadlines import DeadlineWish, approve_deadline, propose_deadline, refuse_deadline
 from broker.errors import InvalidDeadline
 from broker.rounds import lock_round
@@ -42,6 +43,7 @@ def close(key: str) -> Response:
 @round_actions.post("/rounds/<key>/deadline")
 def propose(key: str) -> Response:
     """Propose another closing time for an open round."""
+    require(current_actor(), Action.CHANGE_DEADLINE)
     form = deadline_form(request.form)
     if form.closes_at is None:
         return _asked_again(key, form)

@@ -19,13 +19,28 @@ from broker.people.grants import Grant, propose_grant
 from broker.tables import AwardRow, BidRow, ItemRow, PoolRow, RoundRow, TeamRow
 from tests.cast import NAMES, NEWCOMER, OPERATOR, OTHER_LEAD, Browser, signed_in, stranger
 from tests.markets import NOON
-from tests.route_matrix import MATRIX, OF_A_TEAM, OF_ADMINS, OF_ONES_OWN, OPEN_INSIDE, STRANGER, Row
+from tests.route_matrix import (
+    MATRIX,
+    OF_A_TEAM,
+    OF_ADMINS,
+    OF_ONES_OWN,
+    OPEN_INSIDE,
+    ROUNDS,
+    STRANGER,
+    Row,
+)
 from web.app import create_app
 
 SPRINTS_ARE_OVER = NOON + dt.timedelta(days=60)
 LINK = "https://results.example/board"
 REPORT = {"delivered": "90", "evidence": "A tenth less", "link": LINK, "follows": "0"}
-AREAS = {"open": OPEN_INSIDE, "teams": OF_A_TEAM, "own": OF_ONES_OWN, "admins": OF_ADMINS}
+AREAS = {
+    "open": OPEN_INSIDE,
+    "teams": OF_A_TEAM,
+    "rounds": ROUNDS,
+    "own": OF_ONES_OWN,
+    "admins": OF_ADMINS,
+}
 
 
 @pytest.fixture
