@@ -23,7 +23,7 @@ from broker.directory import keep_pools, keep_teams
 from broker.errors import InvalidRound, NotFound, Refused, TooLate
 from broker.ledger.endowments import endow_round
 from broker.ledger.holds import hold_round, prepare_close
-from broker.notices.causes import tell_deliveries_due, tell_opened
+from broker.notices.causes import settle_bidding, tell_deliveries_due, tell_opened
 from broker.policy.freezing import freeze_policy
 from broker.snapshots import take_snapshot
 from broker.states import RoundState, move_round
@@ -162,6 +162,7 @@ def close_round(session: Session, key: str, change: Change) -> bool:
     }
     move_round(session, row, RoundState.CLOSED, change, facts=facts, closed_at=change.at)
     hold_round(session, row, change)
+    settle_bidding(session, row, change.at)
     return True
 
 

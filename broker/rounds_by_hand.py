@@ -17,7 +17,7 @@ from broker.audit import Change
 from broker.clock import in_words
 from broker.errors import InvalidCancellation, InvalidRound, Refused
 from broker.ledger.holds import release_hold
-from broker.notices.causes import tell_cancelled
+from broker.notices.causes import settle_bidding, tell_cancelled
 from broker.round_tables import CancellationRow
 from broker.rounds import (
     Times,
@@ -114,6 +114,7 @@ def cancel_round(session: Session, actor: Actor, key: str, reason: str, at: dt.d
     )
     _give_up_runs(session, row, change)
     release_hold(session, row, "The round was cancelled.", change)
+    settle_bidding(session, row, at)
     tell_cancelled(session, row, at)
     return True
 

@@ -29,6 +29,7 @@ from broker.errors import (
     UnusablePlace,
     WrongSchema,
 )
+from broker.notices.outboxes import MailNotSent
 
 DONE = 0
 VIOLATIONS = 1
@@ -50,6 +51,7 @@ EXITS: Mapping[type[BaseException], int] = {
     InvalidInput: INVALID,
     InvalidSettings: INVALID,
     NotFound: INVALID,
+    MailNotSent: REFUSED,
     NotAllowed: REFUSED,
     Refused: REFUSED,
     StorageFailed: REFUSED,

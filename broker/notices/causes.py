@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from broker.access import Role, TeamRole
 from broker.notices.tables import NoticeKind
-from broker.notices.writing import Notice, Recipient, holders, settle, tell
+from broker.notices.writing import Notice, Recipient, holders, settle, settle_all, tell
 from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import PersonRow, RoleGrantRow
 from broker.states import RoundState
@@ -61,6 +61,12 @@ def tell_near_deadlines(session: Session, at: dt.datetime) -> None:
         sentence = f"{row.name} closes for bids on {written(row.closes_at)}."
         notice = Notice(NoticeKind.DEADLINE_NEAR, subject, sentence, _round(row))
         tell(session, _bidders(session, row), notice, at)
+
+
+def settle_bidding(session: Session, row: RoundRow, at: dt.datetime) -> None:
+    """Ask nobody any more to bid in a round that takes no bids."""
+    settle(session, NoticeKind.ROUND_OPENED, row.key, at)
+    settle_all(session, NoticeKind.DEADLINE_NEAR, f"{row.key}/", at)
 
 
 def tell_deadline_proposed(

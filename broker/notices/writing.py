@@ -86,6 +86,15 @@ def settle(session: Session, kind: NoticeKind, subject: str, at: dt.datetime) ->
     )
 
 
+def settle_all(session: Session, kind: NoticeKind, about: str, at: dt.datetime) -> None:
+    """Take notices off everybody's list of unread ones whose subject begins with something."""
+    begun = col(NoticeRow.key).startswith(key_of(kind, about), autoescape=True)
+    session.execute(
+        update(NoticeRow).where(begun, col(NoticeRow.read_at).is_(None)).values(read_at=at),
+        execution_options={"synchronize_session": False},
+    )
+
+
 def unless_there(session: Session, table: type[Any]) -> Insert:
     """Return the statement that inserts rows and skips those whose keys are there already."""
     if session.get_bind().dialect.name == "postgresql":

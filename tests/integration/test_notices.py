@@ -24,7 +24,7 @@ from broker.notices.reading import Choice, choose, mark_all_read, mark_read, unr
 from broker.notices.tables import Channel, NoticeKind, NoticeRow
 from broker.people.grants import Grant, end_grant, propose_grant
 from broker.people.persons import disable_person
-from broker.rounds import create_round, find_round, finish_round, open_round
+from broker.rounds import close_round, create_round, find_round, finish_round, open_round
 from broker.rounds_by_hand import cancel_round
 from broker.tables import AwardRow, BidRow
 from tests.cast import (
@@ -120,6 +120,13 @@ def test_a_changed_deadline_is_approved_by_another_and_told_to_the_teams(
     assert set(told(peopled, "round-changed")) == BIDDERS
     remind(peopled, CLOSES_AT - NEAR)
     assert told(peopled, "deadline-near") == {}
+
+
+def test_nobody_is_asked_to_bid_once_a_round_takes_no_bids(peopled: Database) -> None:
+    open_with_deadline(peopled)
+    remind(peopled, CLOSES_AT - NEAR)
+    transact(peopled, lambda s: close_round(s, "sprint-2", a_change(60)))
+    assert told(peopled) == {}
 
 
 def test_a_cancelled_round_is_told_to_its_teams(peopled: Database) -> None:
