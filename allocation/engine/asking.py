@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ortools.util.python.solve_interrupter import SolveInterrupter
-
 from allocation.engine.branch_and_bound import ask_scip
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.state import Search
@@ -20,7 +18,7 @@ def ask_two(search: Search, question: Question, effort: Effort) -> Answer:
 
     if search.trusts_one_solver:
         first = replace(effort, deadline=effort.deadline.share(FIRST_SHARE))
-        answer = ask_scip(question, first, SolveInterrupter())
+        answer = ask_scip(question, first)
         search.note("SCIP", answer)
         if answer.is_proven and (answer.lots is None or question.accepts(answer.lots)):
             return answer

@@ -40,7 +40,9 @@ def ask_highs_briefly(question: Question, effort: Effort) -> Answer:
     return _ask(question, mathopt.SolverType.HIGHS, parameters)
 
 
-def ask_scip(question: Question, effort: Effort, interrupter: SolveInterrupter) -> Answer:
+def ask_scip(
+    question: Question, effort: Effort, interrupter: SolveInterrupter | None = None
+) -> Answer:
     """Prove with SCIP that nothing is better than the start, until proven, stopped or too late."""
     parameters = _parameters(effort)
     parameters.presolve = mathopt.Emphasis.HIGH

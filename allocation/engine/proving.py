@@ -45,7 +45,7 @@ class Proof:
         """Wait for a step of the search; a proof that comes before it makes it needless."""
         self.prover.wait_beside(step)
         if self.prover.has_answer:
-            self._hear()
+            self._hear(0.0)
 
     def mind(self, work_seconds: float, *, is_better: bool) -> None:
         """Ask for a proof beside the search; ask anew if something better comes soon.
@@ -55,7 +55,7 @@ class Proof:
         is_young = work_seconds - self.began < YOUNG_RATIO * work_seconds
         if self.is_asked and is_better and is_young and self.search.is_small():
             self.prover.stop()
-            self.prover.take(self.search.deadline.seconds_left())
+            self.prover.take(0.0)
         has_core = self.search.options.workers > 1 and work_seconds > HEAD_START_SECONDS
         if has_core and not self.is_asked and self.is_worthwhile:
             self.began = work_seconds
@@ -67,7 +67,9 @@ class Proof:
             self._ask()
         if self.search.is_proven:
             self.prover.stop()
-        self._hear()
+            self._hear(0.0)
+        else:
+            self._hear(self.search.deadline.seconds_left())
 
     def _ask(self) -> None:
         """Have it proven that nothing is better, and nothing with another bid as good."""
@@ -76,13 +78,13 @@ class Proof:
         question = search.best_value().wanting(~served)
         self.prover.ask(question, search.effort(search.deadline))
 
-    def _hear(self) -> None:
-        """Take the proof, as far as it came. An outcome counts only where it is proven best.
+    def _hear(self, seconds: float) -> None:
+        """Take the proof, as far as it comes in so many seconds.
 
-        Whether the proof or the search has it first is up to the clock, until ties are broken.
+        An outcome counts only where it is proven best. Whether the proof or the search has it first is up to the clock, until ties are broken.
         """
         search, before = self.search, self.search.incumbent.value
-        taken = self.prover.take(search.deadline.seconds_left())
+        taken = self.prover.take(seconds)
         if taken is None:
             return
         question, answer = taken
