@@ -81,7 +81,8 @@ class Proof:
     def _hear(self, seconds: float) -> None:
         """Take the proof, as far as it comes in so many seconds.
 
-        An outcome counts only where it is proven best. Whether the proof or the search has it first is up to the clock, until ties are broken.
+        An outcome counts only where it is proven best. Whether the proof or the search has it
+        first is up to the clock, until ties are broken.
         """
         search, before = self.search, self.search.incumbent.value
         taken = self.prover.take(seconds)
