@@ -9,9 +9,8 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -57,6 +56,13 @@ def site(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     build_past(db, solve=solve_briefly)
     bring_people(db, password=PASSWORD)
     db.dispose()
+    with served(file) as address:
+        yield address
+
+
+@contextmanager
+def served(file: Path) -> Iterator[str]:
+    """Serve a market and return its address."""
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "BROKER_DATABASE_URL": f"sqlite:///{file}"}
     server = subprocess.Popen(
@@ -93,6 +99,6 @@ def wait_for(server: subprocess.Popen[bytes], address: str) -> None:
         try:
             with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310  # our own loopback server
                 return
-        except URLError:
+        except OSError:  # not there yet, or slow to come up
             time.sleep(0.1)
     pytest.fail(f"The server did not answer within {START_SECONDS} seconds.")
