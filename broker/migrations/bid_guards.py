@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-KEPT = "bid_version"
+KEPT, ASKED = "bid_version", "asked_pool"
 NEXT = "versions of a bid follow each other"
 NEVER = "a bid_version row is never changed or deleted"
+FROZEN = "an asked_pool row is never changed or deleted"
 STAYS = "a team_bid row is never deleted"
 ONLY_OPEN = "only an open round takes bids"
 _LAST = "SELECT coalesce(max(version), 0) + 1 FROM bid_version WHERE bid_id = NEW.bid_id"
@@ -48,6 +49,8 @@ def _sqlite() -> Iterator[str]:
     yield _refuse(KEPT, "DELETE", NEVER, "1")
     yield _refuse("team_bid", "UPDATE", ONLY_OPEN, f"({_TOUCHED}) AND ({_CLOSED})")
     yield _refuse("team_bid", "DELETE", STAYS, "1")
+    yield _refuse(ASKED, "UPDATE", FROZEN, "1")
+    yield _refuse(ASKED, "DELETE", FROZEN, "1")
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------
@@ -76,11 +79,13 @@ def _postgresql() -> Iterator[str]:
     yield _function("bid_version_stays", "true", NEVER)
     yield _function("team_bid_is_in_time", f"({_TOUCHED}) AND ({_CLOSED})", ONLY_OPEN)
     yield _function("team_bid_stays", "true", STAYS)
+    yield _function("asked_pool_stays", "true", FROZEN)
     yield _trigger(KEPT, "INSERT", "bid_version_is_next")
     yield _trigger(KEPT, "INSERT", "bid_version_is_in_time", "submitted")
     yield _trigger("team_bid", "UPDATE", "team_bid_is_in_time")
     for change in ("UPDATE", "DELETE", "TRUNCATE"):
         yield _trigger(KEPT, change, "bid_version_stays")
+        yield _trigger(ASKED, change, "asked_pool_stays")
     for change in ("DELETE", "TRUNCATE"):
         yield _trigger("team_bid", change, "team_bid_stays")
 
@@ -98,6 +103,7 @@ LEFT_BEHIND: Mapping[str, tuple[str, ...]] = {
         "DROP FUNCTION bid_version_stays()",
         "DROP FUNCTION team_bid_is_in_time()",
         "DROP FUNCTION team_bid_stays()",
+        "DROP FUNCTION asked_pool_stays()",
     ),
 }
 """The statements that take away what stays when the tables go with their triggers."""

@@ -46,6 +46,20 @@ VERSION = sa.text(
 )
 
 
+ASKED = sa.text(
+    "INSERT INTO asked_pool (pool_id, round_id, bid_id, number, unit_days) "
+    "SELECT item.pool_id, bid.round_id, item.bid_id, item.number, "
+    "sum(item.units_per_lot * item.days) FROM item JOIN bid ON bid.id = item.bid_id "
+    "JOIN snapshot ON snapshot.round_id = bid.round_id "
+    "GROUP BY item.pool_id, bid.round_id, item.bid_id, item.number"
+)
+
+
+def keep_what_was_asked(connection: sa.Connection) -> None:
+    """Note the pools of every bid whose round is closed."""
+    connection.execute(ASKED)
+
+
 def keep_what_was_submitted(connection: sa.Connection) -> None:
     """Give every bid that is there its first version."""
     alternatives = _alternatives(connection)

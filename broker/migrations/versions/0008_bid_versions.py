@@ -17,7 +17,8 @@ depends_on = None
 INSTANT = sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")
 DAY = sa.Date().with_variant(sa.Text(), "sqlite")
 STRICT = {"sqlite_strict": True}
-TABLES = ("team_bid", "bid_version", "bid_template")
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TABLES = ("team_bid", "bid_version", "bid_template", "asked_pool")
 """In the order in which they refer to each other."""
 STATES = "state IN ('draft', 'submitted', 'withdrawn')"
 
@@ -26,9 +27,11 @@ def upgrade() -> None:
     create_bids()
     create_versions()
     create_templates()
+    create_asked_pools()
     op.create_index(op.f("ix_bid_round_id_team_id"), "bid", ["round_id", "team_id"])
     op.create_index(op.f("ix_item_pool_id"), "item", ["pool_id"])
     bid_history.keep_what_was_submitted(op.get_bind())
+    bid_history.keep_what_was_asked(op.get_bind())
     for statement in bid_guards.RAISED[op.get_bind().dialect.name]:
         op.execute(sa.text(statement))
 
@@ -98,6 +101,28 @@ def create_templates() -> None:
         *references("bid_template", team_id="team.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bid_template")),
         sa.UniqueConstraint("team_id", "name", name=op.f("uq_bid_template_team_id_name")),
+        **STRICT,
+    )
+
+
+def create_asked_pools() -> None:
+    op.create_table(
+        "asked_pool",
+        sa.Column("pool_id", sa.Text(), nullable=False),
+        sa.Column("round_id", sa.Text(), nullable=False),
+        sa.Column("bid_id", sa.Text(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
+        sa.Column("unit_days", WHOLE, nullable=False),
+        *checks("asked_pool", {"unit_days_at_least_1": "unit_days >= 1"}),
+        *references("asked_pool", pool_id="pool.id", round_id="round.id"),
+        sa.ForeignKeyConstraint(
+            ["bid_id", "number"],
+            ["alternative.bid_id", "alternative.number"],
+            name=op.f("fk_asked_pool_bid_id_number"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "pool_id", "round_id", "bid_id", "number", name=op.f("pk_asked_pool")
+        ),
         **STRICT,
     )
 
