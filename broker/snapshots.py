@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Row, Select, cast, exists, func, insert, select
 from sqlmodel import Session, col
 
 from allocation.problem import (
@@ -35,6 +35,7 @@ from allocation.wire import (
     sha256_of,
 )
 from broker.audit import Change
+from broker.bids.tables import AskedPoolRow
 from broker.errors import NotFound
 from broker.policy.tables import BarredAlternativeRow
 from broker.tables import (
@@ -49,6 +50,7 @@ from broker.tables import (
     RoundTeamRow,
     SnapshotRow,
     TeamRow,
+    Whole,
 )
 
 
@@ -65,7 +67,22 @@ def take_snapshot(session: Session, row: RoundRow, change: Change) -> SnapshotRo
     )
     session.add(snapshot)
     session.flush()
+    _note_asked_pools(session, row)
     return snapshot
+
+
+def _note_asked_pools(session: Session, row: RoundRow) -> None:
+    """Write down which bid asked for which pool, for those who compare with past rounds."""
+    per_lot = cast(func.sum(col(ItemRow.units_per_lot) * col(ItemRow.days)), Whole)
+    place = (col(ItemRow.pool_id), col(BidRow.round_id), col(ItemRow.bid_id), col(ItemRow.number))
+    asked = (
+        select(*place, per_lot)
+        .join(BidRow, col(BidRow.id) == col(ItemRow.bid_id))
+        .where(col(BidRow.round_id) == row.id)
+        .group_by(*place)
+    )
+    columns = ["pool_id", "round_id", "bid_id", "number", "unit_days"]
+    session.execute(insert(AskedPoolRow).from_select(columns, asked))
 
 
 def frozen_problem(session: Session, row: RoundRow) -> Problem:

@@ -3,7 +3,8 @@
 Comparable is an alternative of a published round in the same tier that asks for the same pools and
 whose offer, measured by what its lot cost at the list prices published before that round, is within
 a fifth below and a quarter above. Where fewer than five ask for exactly these pools, those that ask
-for some of them count. Nothing of a round that is not published is looked at.
+for some of them count. Nothing of a round that is not published is touched, so that not even the
+time it takes tells of it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from sqlmodel import Session
 
 from allocation.problem import Tier
 from broker.bids.prices import Prices, cost_microcredits, prices_of
+from broker.bids.tables import AskedPoolRow
 from broker.dashboards.sources import (
     ALTERNATIVE,
     AWARD,
-    BID,
     DECLINE,
     ITEM,
     POOL,
@@ -31,6 +32,7 @@ from broker.dashboards.sources import (
 )
 from broker.tables import RoundRow
 
+ASKED = AskedPoolRow.metadata.tables[AskedPoolRow.__tablename__]
 FEWEST_CASES = 5
 MOST_ROUNDS = 6
 """How far back bids are compared; older ones met another market."""
@@ -144,12 +146,12 @@ def _past_items(row: RoundRow, pool_keys: list[str]) -> Select[Any]:
         .limit(MOST_ROUNDS)
         .subquery("past_round")
     )
-    one_of_them = ITEM.alias("one_of_them")
-    pool = POOL.alias("asked_pool")
+    one_of_them = POOL.alias("one_of_them")
     asking = (
-        select(one_of_them.c.bid_id, one_of_them.c.number)
-        .join(pool, pool.c.id == one_of_them.c.pool_id)
-        .where(pool.c.key.in_(pool_keys))
+        select(ASKED.c.bid_id, ASKED.c.number, rounds.c.starts_on, rounds.c.run_id)
+        .join(one_of_them, one_of_them.c.id == ASKED.c.pool_id)
+        .join(rounds, rounds.c.id == ASKED.c.round_id)
+        .where(one_of_them.c.key.in_(pool_keys))
         .distinct()
         .subquery("asking")
     )
@@ -161,7 +163,7 @@ def _past_items(row: RoundRow, pool_keys: list[str]) -> Select[Any]:
         ALTERNATIVE.c.number,
         ALTERNATIVE.c.tier,
         ALTERNATIVE.c.offer_credits_per_lot,
-        rounds.c.starts_on,
+        asking.c.starts_on,
         AWARD.c.bid_id,
     )
     return (
@@ -172,8 +174,6 @@ def _past_items(row: RoundRow, pool_keys: list[str]) -> Select[Any]:
             total(ITEM.c.units_per_lot * ITEM.c.days).label("unit_days"),
         )
         .select_from(asking)
-        .join(BID, BID.c.id == asking.c.bid_id)
-        .join(rounds, rounds.c.id == BID.c.round_id)
         .join(ALTERNATIVE, of_asking)
         .join(
             ITEM,
@@ -183,12 +183,14 @@ def _past_items(row: RoundRow, pool_keys: list[str]) -> Select[Any]:
         .outerjoin(
             AWARD,
             and_(
-                AWARD.c.run_id == rounds.c.run_id,
-                AWARD.c.bid_id == BID.c.id,
+                AWARD.c.run_id == asking.c.run_id,
+                AWARD.c.bid_id == asking.c.bid_id,
                 AWARD.c.alternative == ALTERNATIVE.c.number,
             ),
         )
-        .outerjoin(DECLINE, and_(DECLINE.c.run_id == rounds.c.run_id, DECLINE.c.bid_id == BID.c.id))
+        .outerjoin(
+            DECLINE, and_(DECLINE.c.run_id == asking.c.run_id, DECLINE.c.bid_id == asking.c.bid_id)
+        )
         .where(AWARD.c.bid_id.is_not(None) | DECLINE.c.bid_id.is_not(None))
         .group_by(*ended, POOL.c.key)
     )

@@ -1,7 +1,8 @@
 """What a draft is looked at against: its round, its team and what the team can spend, the policy.
 
 One query each for the team, its other bids, the pools and the policy; of bids only those of the
-team itself are counted. findings.py and estimates.py say what follows.
+team itself are touched, so that not even the time it takes tells of others. findings.py and
+estimates.py say what follows.
 
 Units: points are value score points, each bid at the most that any policy makes of it.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
+from broker.bids.tables import TeamBidRow
 from broker.directory import Directory
 from broker.ledger.tables import AccountKind, AccountRow
 from broker.policy.documents import MOST_PERCENT, Policy
@@ -24,7 +26,6 @@ from broker.policy.versions import policy_in_force
 from broker.states import RoundState
 from broker.tables import (
     AlternativeRow,
-    BidRow,
     PoolRow,
     RoundPoolRow,
     RoundRow,
@@ -137,20 +138,20 @@ def _own_bids(row: RoundRow, team_id: str, bid_id: str | None) -> Select[str, bo
     most = offer * MOST_PERCENT // 100 * col(AlternativeRow.max_lots)
     return (
         select(
-            col(BidRow.round_id),
+            col(TeamBidRow.round_id),
             col(BidPledgeRow.bid_id).is_not(None),
             func.max(most),
             func.max(offer * col(AlternativeRow.max_lots)),
         )
-        .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
-        .join(AlternativeRow, col(AlternativeRow.bid_id) == col(BidRow.id))
-        .outerjoin(BidPledgeRow, col(BidPledgeRow.bid_id) == col(BidRow.id))
+        .join(RoundRow, col(RoundRow.id) == col(TeamBidRow.round_id))
+        .join(AlternativeRow, col(AlternativeRow.bid_id) == col(TeamBidRow.id))
+        .outerjoin(BidPledgeRow, col(BidPledgeRow.bid_id) == col(TeamBidRow.id))
         .where(
             or_(col(RoundRow.state) == RoundState.OPEN, col(RoundRow.id) == row.id),
-            col(BidRow.team_id) == team_id,
-            col(BidRow.id) != (bid_id or ""),
+            col(TeamBidRow.team_id) == team_id,
+            col(TeamBidRow.id) != (bid_id or ""),
         )
-        .group_by(col(BidRow.id), col(BidRow.round_id), col(BidPledgeRow.bid_id))
+        .group_by(col(TeamBidRow.id), col(TeamBidRow.round_id), col(BidPledgeRow.bid_id))
     )
 
 

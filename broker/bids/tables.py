@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field
 
 from broker.states import BidState
-from broker.tables import STRICT, Day, Instant, Table, at_least, one_of
+from broker.tables import STRICT, Day, Instant, Table, Whole, at_least, one_of
 
 
 class TeamBidRow(Table, table=True):
@@ -58,6 +58,25 @@ class BidVersionRow(Table, table=True):
     written_at: dt.datetime = Field(sa_type=Instant)
     salt: str | None = Field(default=None, sa_type=Text)
     commitment: str | None = Field(default=None, sa_type=Text)
+
+
+class AskedPoolRow(Table, table=True):
+    """The unit-days of a pool that one lot of an alternative asked for, written at the close.
+
+    Whoever looks for past bids by pool looks here, and so never touches a bid that is sealed.
+    """
+
+    __tablename__ = "asked_pool"
+    __table_args__ = (
+        ForeignKeyConstraint(["bid_id", "number"], ["alternative.bid_id", "alternative.number"]),
+        at_least(1, "unit_days"),
+        STRICT,
+    )
+    pool_id: str = Field(primary_key=True, foreign_key="pool.id", sa_type=Text)
+    round_id: str = Field(primary_key=True, foreign_key="round.id", sa_type=Text)
+    bid_id: str = Field(primary_key=True, sa_type=Text)
+    number: int = Field(primary_key=True, sa_type=Whole)
+    unit_days: int = Field(sa_type=Whole)
 
 
 class BidTemplateRow(Table, table=True):
