@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -31,7 +31,7 @@ from broker.bids.reading import (
     list_bids,
     receipt_of_submission,
 )
-from broker.bids.tables import BidVersionRow
+from broker.bids.tables import AskedPoolRow, BidVersionRow
 from broker.bids.templates import list_templates, remove_template, save_template, use_template
 from broker.bids.writing import (
     VersionConflict,
@@ -496,6 +496,21 @@ def test_neither_a_draft_nor_a_bid_leaves_a_trace_in_the_main_log(open_market: D
     do(open_market, withdraw_bid, lead, bid.id, 2)
     with reading(open_market) as session:
         assert event_count(session) == before
+
+
+def test_what_a_bid_asks_for_can_be_looked_up_by_pool_only_after_the_close(
+    open_market: Database,
+) -> None:
+    bid = submitted(open_market)
+
+    def asked_pools() -> list[tuple[str, int]]:
+        with reading(open_market) as session:
+            rows = session.execute(select(col(AskedPoolRow.bid_id), col(AskedPoolRow.unit_days)))
+            return [tuple(row) for row in rows]
+
+    assert asked_pools() == []
+    close(open_market)
+    assert asked_pools() == [(bid.id, 2)]
 
 
 def test_a_team_is_kept_to_its_own_share_of_the_round_whatever_others_bid(
