@@ -201,9 +201,10 @@ def _running(bidders: Iterator[Any]) -> Iterator[None]:
         process.start()
     try:
         yield
-    finally:
         for process in processes:
             process.join(PATIENCE_SECONDS)
+    finally:
+        for process in processes:
             process.kill()
 
 
