@@ -14,11 +14,11 @@ from flask import Blueprint, Response, redirect, request, url_for
 from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from broker.access import Action, Actor, require
+from broker.access import Action, Actor, nothing_here, require
 from broker.bids.drafts import BidDraft
-from broker.bids.estimates import Opinion, opinion_on
+from broker.bids.estimates import Opinion, look_up, opinion_of
 from broker.bids.findings import InvalidDraft
-from broker.bids.reading import TeamBid, find_bid, list_bids
+from broker.bids.reading import BidRound, TeamBid, find_bid, list_bids
 from broker.bids.templates import list_templates, use_template
 from broker.bids.writing import (
     BidWish,
@@ -29,9 +29,7 @@ from broker.bids.writing import (
     submit_bid,
 )
 from broker.dashboards.bid_desk import (
-    BidDesk,
     bid_desk,
-    desk_of,
     filled_draft,
     fresh_draft,
     open_rounds,
@@ -39,7 +37,7 @@ from broker.dashboards.bid_desk import (
     with_open_ends,
     with_suggested_offers,
 )
-from broker.dashboards.my_bids import led_team
+from broker.dashboards.my_bids import led_team_id
 from broker.errors import Refused
 from broker.states import BidState, RoundState
 from web.auth import current_actor, sign_in_required
@@ -73,7 +71,8 @@ WHOLE = "Nothing is missing. Review it, then submit it."
 class Place:
     """Where a form belongs: a round and a team, and the bid that it changes if there is one."""
 
-    desk: BidDesk
+    round_key: str
+    team_id: str
     action: str
     estimate_url: str
     bid: TeamBid | None = None
@@ -92,6 +91,8 @@ class Place:
 
 
 FindPlace = Callable[[Session], Place]
+Source = TypedBid | BidDraft | None
+"""What a form shows: what was typed, a draft that is there, or what a new form starts from."""
 
 
 # --- pages -----------------------------------------------------------------------------------
@@ -101,10 +102,13 @@ FindPlace = Callable[[Session], Place]
 @sign_in_required
 def new() -> Response:
     """Show the form of a new bid: empty, or from a bid of another sprint, or from a template."""
+    kind, _, id_ = request.args.get("from", "").partition("-")
     with market() as session:
         place = _new_place(session)
-        form = _shown(session, place, _typed_draft(place, _start(session, place)))
-        form = replace(form, starts=_starts(session, place))
+        if kind:
+            form = replace(_shown(session, place, _start(session, place, kind, id_)), is_copy=True)
+        else:
+            form = replace(_shown(session, place, None), starts=_starts(session, place))
     return answer("bid_form", form=form)
 
 
@@ -121,7 +125,7 @@ def edit(bid_id: str) -> Response:
     """Show the form of a bid that is there."""
     with market() as session:
         place = _place_of_bid(session, bid_id)
-        form = _shown(session, place, _typed_draft(place, _draft_of(place)))
+        form = _shown(session, place, _draft_of(place))
     return answer("bid_form", form=form)
 
 
@@ -138,7 +142,7 @@ def review(bid_id: str) -> AnyResponse:
     """Show a draft once more as others will read it, before it is submitted."""
     with market() as session:
         place = _place_of_bid(session, bid_id)
-        form = _shown(session, place, _typed_draft(place, _draft_of(place)))
+        form = _shown(session, place, _draft_of(place))
     if place.is_submitted:
         return redirect(url_for("bids.show", bid_id=bid_id), SEE_OTHER)
     return answer("bid_review", form=form)
@@ -149,13 +153,13 @@ def review(bid_id: str) -> AnyResponse:
 
 def _new_place(session: Session) -> Place:
     """Find round and team of a new bid. Raises: NotFound, NotAllowed; Refused if none is open."""
-    team = led_team(session, current_actor(), request.values.get("team", ""))
-    key = request.values.get("round", "") or _first_open(session)
-    desk = bid_desk(session, key, team, now())
-    if desk.round.state not in TAKES_DRAFTS:
-        raise Refused(f"{desk.round.name} is {desk.round.state} and takes no bids.")
-    here = url_for("filling.fill_new")
-    return Place(desk, here, url_for("filling.fill_new", do="estimate"))
+    team_id = led_team_id(session, current_actor(), request.values.get("team", ""))
+    return Place(
+        request.values.get("round", "") or _first_open(session),
+        team_id,
+        url_for("filling.fill_new"),
+        url_for("filling.fill_new", do="estimate"),
+    )
 
 
 def _first_open(session: Session) -> str:
@@ -176,34 +180,32 @@ def _place_of_bid(session: Session, bid_id: str) -> Place:
         state = "withdrawn" if bid.state is BidState.WITHDRAWN else f"in a {bid.round.state} round"
         raise Refused(f"“{bid.draft.title}” is {state} and cannot change. Bid again with it.")
     return Place(
-        desk_of(session, bid, now()),
+        bid.round.key,
+        bid.team_id,
         url_for("filling.fill", bid_id=bid.id),
         url_for("filling.fill", bid_id=bid.id, do="estimate"),
         bid,
     )
 
 
-def _start(session: Session, place: Place) -> BidDraft:
-    """Return what a new form starts from."""
-    actor, key = current_actor(), place.desk.round.key
-    kind, _, id_ = request.args.get("from", "").partition("-")
-    if kind == "bid":
-        return clone_draft(session, actor, id_, key)
-    if kind == "template":
-        return use_template(session, actor, id_, key)
-    return fresh_draft(place.desk.round, actor.name)
+def _start(session: Session, place: Place, kind: str, id_: str) -> BidDraft:
+    """Return the draft of an earlier bid or of a template, for the round of the new one."""
+    service = {"bid": clone_draft, "template": use_template}.get(kind)
+    if service is None:
+        raise nothing_here()
+    return service(session, current_actor(), id_, place.round_key)
 
 
 def _starts(session: Session, place: Place) -> tuple[tuple[str, tuple[Start, ...]], ...]:
     """Return what a new form could start from: templates, and earlier bids of the team."""
-    actor, team, chosen = current_actor(), place.desk.team, request.args.get("from", "")
+    actor = current_actor()
     templates = tuple(
-        Start(f"template-{one.id}", one.name, f"template-{one.id}" == chosen)
-        for one in list_templates(session, actor, team.id)
+        Start(f"template-{one.id}", one.name)
+        for one in list_templates(session, actor, place.team_id)
     )
     earlier = tuple(
-        Start(f"bid-{bid.id}", f"{bid.draft.title} · {bid.round.name}", f"bid-{bid.id}" == chosen)
-        for bid in list_bids(session, actor, team.id, limit=MOST_STARTS)
+        Start(f"bid-{bid.id}", f"{bid.draft.title} · {bid.round.name}")
+        for bid in list_bids(session, actor, place.team_id, limit=MOST_STARTS)
         if bid.draft.title
     )
     groups = (("Templates of the team", templates), ("Bids of the team", earlier))
@@ -371,27 +373,32 @@ def _checked(
     return form, findings
 
 
-def _shown(session: Session, place: Place, typed: TypedBid, version: str = "") -> BidForm:
+def _shown(session: Session, place: Place, source: Source, version: str = "") -> BidForm:
     """Return the form as it was typed, with what is expected of it."""
-    return _looked_at(session, place, typed, version)[0]
+    return _looked_at(session, place, source, version)[0]
 
 
 def _looked_at(
-    session: Session, place: Place, typed: TypedBid, version: str
+    session: Session, place: Place, source: Source, version: str
 ) -> tuple[BidForm, Opinion]:
     """Return the form with its draft, in which nothing is empty that the form can fill in."""
-    brief = place.desk.round
-    draft = filled_draft(read_typed(typed)[0], brief)
-    opinion = _opinion(session, place, draft)
-    offered = with_suggested_offers(draft, opinion.estimate)
-    if offered != draft:
-        opinion = _opinion(session, place, offered)
+    read = read_typed(source)[0] if isinstance(source, TypedBid) else source or BidDraft()
+    bid_id = place.bid.id if place.bid else None
+    wish = BidWish(place.team_id, place.round_key, read, bid_id)
+    sight = look_up(session, current_actor(), wish, now())
+    desk = bid_desk(sight.desk)
+    if desk.round.state not in TAKES_DRAFTS:
+        raise Refused(f"{desk.round.name} is {desk.round.state} and takes no bids.")
+    typed = source if isinstance(source, TypedBid) else _typed(source, desk.round)
+    draft = filled_draft(read_typed(typed)[0], desk.round)
+    offered = with_suggested_offers(draft, opinion_of(sight, draft).estimate)
+    opinion = opinion_of(sight, offered)
     form = BidForm(
         heading=place.heading,
         action=place.action,
         estimate_url=place.estimate_url,
         now=now(),
-        desk=place.desk,
+        desk=desk,
         typed=typed,
         draft=offered,
         guess=guess_of(opinion.estimate, suggested_offers(draft, offered)),
@@ -401,15 +408,10 @@ def _looked_at(
     return form, opinion
 
 
-def _opinion(session: Session, place: Place, draft: BidDraft) -> Opinion:
-    bid_id = place.bid.id if place.bid else None
-    wish = BidWish(place.desk.team.id, place.desk.round.key, draft, bid_id)
-    return opinion_on(session, current_actor(), wish, now())
-
-
-def _typed_draft(place: Place, draft: BidDraft) -> TypedBid:
+def _typed(draft: BidDraft | None, brief: BidRound) -> TypedBid:
     """Return a draft as somebody would type it, the latest start that fits left empty."""
-    return typed_of(with_open_ends(draft, place.desk.round))
+    start = fresh_draft(brief, current_actor().name) if draft is None else draft
+    return typed_of(with_open_ends(start, brief))
 
 
 def _wish(form: BidForm, expected_version: int | None) -> BidWish:

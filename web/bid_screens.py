@@ -12,8 +12,7 @@ from flask import url_for
 
 from broker.access import Action, Actor, may
 from broker.bids.drafts import BidDraft
-from broker.bids.reading import BidVersion, Standing, TeamBid
-from broker.bids.submissions import SubmissionReceipt
+from broker.bids.reading import BidRound, BidVersion, Standing, TeamBid
 from broker.dashboards.bid_desk import BidDesk, PoolChoice, TeamChoice
 from broker.dashboards.briefs import RoundBrief
 from broker.dashboards.listings import Row
@@ -38,7 +37,6 @@ class Start:
 
     value: str
     words: str
-    is_chosen: bool
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,12 @@ class BidForm:
     said: str = ""
     focus: str = ""
     starts: tuple[tuple[str, tuple[Start, ...]], ...] = ()
+    is_copy: bool = False
     bid: TeamBid | None = None
     version: str = ""
 
     @property
-    def round(self) -> RoundBrief:
+    def round(self) -> BidRound:
         """The round that the bid is for."""
         return self.desk.round
 
@@ -129,7 +128,6 @@ class BidScreen:
     now: dt.datetime
     steps: tuple[Step, ...]
     guess: Guess | None
-    receipt: SubmissionReceipt | None
     history: tuple[Written, ...]
     can_keep_template: bool
 
@@ -144,7 +142,7 @@ class BidScreen:
         return next_step_of(self.bid, self.now)
 
     @property
-    def round(self) -> RoundBrief:
+    def round(self) -> BidRound:
         """The round of the bid."""
         return self.desk.round
 

@@ -14,14 +14,14 @@ from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from broker.access import Action, may, require
-from broker.bids.estimates import Estimate, estimate
-from broker.bids.reading import TeamBid, find_bid, history_of, receipt_of_submission
-from broker.bids.submissions import SubmissionReceipt
+from broker.bids.drafts import BidDraft
+from broker.bids.estimates import look_up, opinion_of
+from broker.bids.reading import Standing, find_bid, receipt_of_submission, versions_of
 from broker.bids.templates import save_template
 from broker.bids.writing import BidWish, VersionConflict, clone_bids, withdraw_bid
-from broker.dashboards.bid_desk import desk_of, open_rounds
+from broker.dashboards.bid_desk import bid_desk, open_rounds
 from broker.dashboards.listings import all_rows
-from broker.dashboards.my_bids import bid_table, led_team, my_bids
+from broker.dashboards.my_bids import bid_table, led_team_id, my_bids
 from web.auth import current_actor, sign_in_required
 from web.bid_guesses import guess_of
 from web.bid_screens import BidScreen, history_of_versions, row_steps, steps_of, title_of
@@ -68,17 +68,19 @@ def show(bid_id: str) -> Response:
     actor, at = current_actor(), now()
     with market() as session:
         bid = find_bid(session, actor, bid_id)
-        desk = desk_of(session, bid, at)
         may_place = may(actor, Action.PLACE_BID, team_id=bid.team_id)
-        bid_in = open_rounds(session, at) if may_place else ()
+        is_waiting = bid.standing in {Standing.DRAFT, Standing.SUBMITTED}
+        read = bid.draft if is_waiting else BidDraft()
+        wish = BidWish(bid.team_id, bid.round.key, read, bid.id)
+        sight = look_up(session, actor, wish, at)
+        bid_in = open_rounds(session, at) if may_place and not is_waiting else ()
         screen = BidScreen(
             bid=bid,
-            desk=desk,
+            desk=bid_desk(sight.desk),
             now=at,
             steps=steps_of(bid, at, bid_in, may_place=may_place),
-            guess=None if bid.is_decided else guess_of(_estimate(session, bid)),
-            receipt=_receipt(session, bid),
-            history=history_of_versions(history_of(session, actor, bid_id)),
+            guess=guess_of(opinion_of(sight, bid.draft).estimate) if is_waiting else None,
+            history=history_of_versions(versions_of(session, bid)),
             can_keep_template=may_place,
         )
     return answer("bid", screen=screen)
@@ -151,8 +153,8 @@ def clone() -> AnyResponse:
     from_, to = sent.get("from", ""), sent.get("round", "")
 
     def clone_all(session: Session) -> None:
-        team = led_team(session, actor, sent.get("team", ""))
-        clone_bids(session, actor, team.id, from_, to, at)
+        team_id = led_team_id(session, actor, sent.get("team", ""))
+        clone_bids(session, actor, team_id, from_, to, at)
 
     write(clone_all)
     return redirect(url_for("bids.index", state="draft"), SEE_OTHER)
@@ -162,14 +164,3 @@ def seen_version() -> int:
     """Return the version that whoever sends a form has seen; 0 where it says none."""
     text = request.form.get("version", "")
     return int(text) if text.isdecimal() and len(text) < LONGEST_VERSION else 0
-
-
-def _estimate(session: Session, bid: TeamBid) -> Estimate:
-    wish = BidWish(bid.team_id, bid.round.key, bid.draft, bid.id)
-    return estimate(session, current_actor(), wish, now())
-
-
-def _receipt(session: Session, bid: TeamBid) -> SubmissionReceipt | None:
-    if bid.latest.commitment is None:
-        return None
-    return receipt_of_submission(session, current_actor(), bid.id, bid.version)

@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from sqlmodel import Session
 
 from broker.clock import Clock, time_of
+from broker.dashboards.installation import purpose
 from broker.db import Database, check_schema, reading, transact
 
 T = TypeVar("T")
@@ -19,11 +20,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Desk:
-    """The storage and the clock of one application; the schema is checked once a process."""
+    """The storage and the clock of one application; what never changes is read once a process."""
 
     db: Database
     clock: Clock
     is_checked: bool = False
+    purpose: str | None = None
 
 
 def register(app: Flask, db: Database, clock: Clock) -> None:
@@ -53,6 +55,14 @@ def database() -> Database:
     desk = _desk()
     _check(desk)
     return desk.db
+
+
+def installed_for(session: Session) -> str:
+    """Tell what the installation is for, such as `demo`; that stays as it is."""
+    desk = _desk()
+    if desk.purpose is None:
+        desk.purpose = purpose(session)
+    return desk.purpose
 
 
 def now() -> dt.datetime:

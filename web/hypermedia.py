@@ -9,10 +9,9 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from broker.dashboards.installation import purpose
 from broker.notices.reading import unread_count
 from web.auth import current_actor
-from web.desk import market
+from web.desk import installed_for, market
 
 
 def answer(page: str, *, swaps: tuple[str, ...] = (), **context: Any) -> Response:
@@ -36,4 +35,4 @@ def _frame() -> dict[str, Any]:
     """Return what stands around every page."""
     with market() as session:
         unread = unread_count(session, current_actor())
-        return {"purpose": purpose(session), "unread": unread}
+        return {"purpose": installed_for(session), "unread": unread}

@@ -82,6 +82,8 @@ class Past:
 def past_of(session: Session, row: RoundRow, pool_keys: Iterable[str]) -> Past:
     """Return the prices of some pools, and what became of bids that asked for them."""
     wanted = sorted(pool_keys)
+    if not wanted:
+        return Past(Prices({}), ())
     lines: dict[tuple[str, int], list[Any]] = defaultdict(list)
     for line in session.execute(_past_items(row, wanted)):
         lines[line.bid_id, line.number].append(line)

@@ -45,6 +45,8 @@ class OfferedPool:
     id: str
     asked: AskedPool
     reserve_price_credits: int
+    kind: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Desk:
     other_points: int
     available_credits: int
     committed_credits: int
+    team_name: str = ""
 
     @property
     def directory(self) -> Directory:
@@ -86,7 +89,7 @@ def open_desk(
     team = session.execute(_team(row, who)).first()
     if team is None:
         return None
-    team_id, team_key, credits_, balance, bidders = team
+    team_id, team_key, team_name, credits_, balance, bidders = team
     in_force = policy_in_force(session, at)
     is_imported = row.imported_sha256 is not None
     own = session.execute(_own_bids(row, team_id, bid_id)).all()
@@ -105,10 +108,11 @@ def open_desk(
         committed_credits=sum(
             offer for round_id, _, _, offer in own if round_id == row.id or not is_imported
         ),
+        team_name=team_name,
     )
 
 
-def _team(row: RoundRow, who: ColumnElement[bool]) -> Select[str, str, int, int, int]:
+def _team(row: RoundRow, who: ColumnElement[bool]) -> Select[str, str, str, int, int, int]:
     bidders = (
         select(func.count()).select_from(RoundTeamRow).where(col(RoundTeamRow.round_id) == row.id)
     )
@@ -122,6 +126,7 @@ def _team(row: RoundRow, who: ColumnElement[bool]) -> Select[str, str, int, int,
         select(
             col(TeamRow.id),
             col(TeamRow.key),
+            col(TeamRow.name),
             col(RoundTeamRow.credits),
             col(AccountRow.balance_credits),
             bidders.scalar_subquery(),
@@ -163,11 +168,13 @@ def _pools(session: Session, row: RoundRow) -> dict[str, OfferedPool]:
             col(PoolRow.name),
             col(PoolRow.classification),
             col(RoundPoolRow.reserve_price_credits),
+            col(RoundPoolRow.kind),
+            col(RoundPoolRow.unit),
         )
         .join(RoundPoolRow, col(RoundPoolRow.pool_id) == col(PoolRow.id))
         .where(col(RoundPoolRow.round_id) == row.id)
     )
     return {
-        key: OfferedPool(id_, AskedPool(key, name, classification), price)
-        for id_, key, name, classification, price in session.execute(offered)
+        key: OfferedPool(id_, AskedPool(key, name, classification), price, kind, unit)
+        for id_, key, name, classification, price, kind, unit in session.execute(offered)
     }

@@ -32,6 +32,7 @@ from broker.policy.rules import Asked, Bar, bars_of
 from broker.policy.scores import (
     NO_RECORD,
     Factor,
+    TrackRecord,
     factors_of,
     multiplier_of,
     value_score_per_lot,
@@ -127,6 +128,15 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What an opinion on a draft rests on: where it is written, what was before, who writes it."""
+
+    desk: Desk
+    past: Past
+    record: TrackRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Opinion:
     """What is wrong with a draft, and what may come of it."""
 
@@ -144,24 +154,37 @@ def opinion_on(session: Session, actor: Actor, wish: BidWish, at: dt.datetime) -
 
     Raises: NotFound, NotAllowed.
     """
+    return opinion_of(look_up(session, actor, wish, at), wish.draft)
+
+
+def look_up(session: Session, actor: Actor, wish: BidWish, at: dt.datetime) -> Sight:
+    """Look up all that an opinion rests on: it serves other drafts for the same pools as well.
+
+    Raises: NotFound, NotAllowed.
+    """
     require(actor, Action.READ_TEAM_BIDS, team_id=wish.team_id)
     desk = desk_of(session, wish, find_round(session, wish.round_key), at)
     past = past_of(session, desk.round, wish.draft.pool_keys)
-    record = track_records(session, at).get(desk.team_key, NO_RECORD)
-    factors = factors_of(desk.policy, desk.team_key, wish.draft.pledge, record)
+    return Sight(desk, past, track_records(session, at).get(desk.team_key, NO_RECORD))
+
+
+def opinion_of(sight: Sight, draft: BidDraft) -> Opinion:
+    """Say what is wrong with a draft, and what may come of it."""
+    desk = sight.desk
+    factors = factors_of(desk.policy, desk.team_key, draft.pledge, sight.record)
     percent = multiplier_of(desk.policy, factors)
     estimated = Estimate(
-        alternatives=tuple(_alternatives(wish.draft, desk, past, percent)),
+        alternatives=tuple(_alternatives(draft, desk, sight.past, percent)),
         credits=CreditsEstimate(
-            desk.available_credits, desk.committed_credits, wish.draft.largest_offer_credits
+            desk.available_credits, desk.committed_credits, draft.largest_offer_credits
         ),
         multiplier_percent=percent,
         factors=factors,
         policy_version=desk.policy_version,
-        bars=tuple(bars_of(desk.policy, _asked(wish.draft, desk))),
-        readiness=readiness_of(wish.draft.pledge, desk.policy),
+        bars=tuple(bars_of(desk.policy, _asked(draft, desk))),
+        readiness=readiness_of(draft.pledge, desk.policy),
     )
-    return Opinion(tuple(findings_in_draft(wish.draft, desk)), estimated)
+    return Opinion(tuple(findings_in_draft(draft, desk)), estimated)
 
 
 def readiness_of(pledge: Pledge, policy: Policy | None) -> tuple[Ready, ...]:

@@ -163,7 +163,11 @@ def history_of(session: Session, actor: Actor, bid_id: str) -> tuple[BidVersion,
 
     Raises: NotFound as `find_bid`.
     """
-    bid = find_bid(session, actor, bid_id)
+    return versions_of(session, find_bid(session, actor, bid_id))
+
+
+def versions_of(session: Session, bid: TeamBid) -> tuple[BidVersion, ...]:
+    """Return everything that was ever written in a bid that its reader has found before."""
     written = (
         select(BidVersionRow, col(PersonRow.name))
         .outerjoin(PersonRow, col(PersonRow.id) == col(BidVersionRow.written_by))

@@ -6,14 +6,14 @@ Nothing in here comes from bids of a round that is not decided.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from sqlalchemy import select
 from sqlmodel import Session
 
 from allocation.problem import Tier
+from broker.bids.desks import Desk
 from broker.bids.drafts import (
     BidDraft,
     DraftAlternative,
@@ -22,11 +22,9 @@ from broker.bids.drafts import (
     numbered,
 )
 from broker.bids.estimates import Estimate
-from broker.bids.reading import TeamBid
-from broker.dashboards.briefs import RoundBrief, find_round, rounds_ahead
-from broker.dashboards.sources import POOL, ROUND_POOL, TEAM
+from broker.bids.reading import BidRound, round_of
+from broker.dashboards.briefs import RoundBrief, rounds_ahead
 from broker.policy.documents import Theme
-from broker.policy.versions import policy_in_force
 from broker.states import RoundState
 
 
@@ -62,7 +60,7 @@ class TeamChoice:
 class BidDesk:
     """What a team can choose from in a round. Shape: pools by kind, then by name."""
 
-    round: RoundBrief
+    round: BidRound
     team: TeamChoice
     pools: tuple[PoolChoice, ...]
     themes: tuple[ThemeChoice, ...]
@@ -74,33 +72,18 @@ class BidDesk:
         return tuple((kind, tuple(pools)) for kind, pools in groups)
 
 
-def bid_desk(session: Session, round_key: str, team: TeamChoice, at: dt.datetime) -> BidDesk:
-    """Return what a team can choose from. Raises: NotFound if there is no such round."""
-    brief = find_round(session, round_key)
-    in_force = policy_in_force(session, at)
-    themes = in_force.policy.themes if in_force else ()
+def bid_desk(desk: Desk) -> BidDesk:
+    """Return what a team can choose from where it writes a bid."""
+    themes = desk.policy.themes if desk.policy else ()
+    pools = (
+        PoolChoice(key, pool.asked.name, pool.kind, pool.unit) for key, pool in desk.pools.items()
+    )
     return BidDesk(
-        brief,
-        team,
-        _pools(session, brief),
-        tuple(_theme(theme, team.key) for theme in themes),
+        round_of(desk.round),
+        TeamChoice(desk.team_id, desk.team_key, desk.team_name),
+        tuple(sorted(pools, key=lambda pool: (pool.kind, pool.name, pool.key))),
+        tuple(_theme(theme, desk.team_key) for theme in themes),
     )
-
-
-def desk_of(session: Session, bid: TeamBid, at: dt.datetime) -> BidDesk:
-    """Return what a bid was chosen from."""
-    team = TeamChoice(bid.team_id, bid.team_key, bid.team_name)
-    return bid_desk(session, bid.round.key, team, at)
-
-
-def teams_of(session: Session, team_ids: Sequence[str]) -> tuple[TeamChoice, ...]:
-    """Return some teams, by name."""
-    rows = session.execute(
-        select(TEAM.c.id, TEAM.c.key, TEAM.c.name)
-        .where(TEAM.c.id.in_(sorted(team_ids)))
-        .order_by(TEAM.c.name)
-    )
-    return tuple(TeamChoice(*row) for row in rows)
 
 
 def open_rounds(session: Session, at: dt.datetime) -> tuple[RoundBrief, ...]:
@@ -118,30 +101,20 @@ def _theme(theme: Theme, team_key: str) -> ThemeChoice:
     return ThemeChoice(theme.key, theme.name, percent)
 
 
-def _pools(session: Session, brief: RoundBrief) -> tuple[PoolChoice, ...]:
-    rows = session.execute(
-        select(POOL.c.key, POOL.c.name, ROUND_POOL.c.kind, ROUND_POOL.c.unit)
-        .join(ROUND_POOL, ROUND_POOL.c.pool_id == POOL.c.id)
-        .where(ROUND_POOL.c.round_id == brief.id)
-        .order_by(ROUND_POOL.c.kind, POOL.c.name, POOL.c.key)
-    )
-    return tuple(PoolChoice(*row) for row in rows)
-
-
-def fresh_draft(brief: RoundBrief, owner: str) -> BidDraft:
+def fresh_draft(brief: BidRound, owner: str) -> BidDraft:
     """Return what a form starts from: one lot of one pool, reserved, for the whole sprint."""
     item = DraftItem(offset_days=0, days=brief.days)
     alternative = DraftAlternative(earliest_start=brief.starts_on, items=(item,))
     return BidDraft(alternatives=(alternative,), owner_after_award=owner, ends_on=brief.ends_on)
 
 
-def filled_draft(draft: BidDraft, brief: RoundBrief) -> BidDraft:
+def filled_draft(draft: BidDraft, brief: BidRound) -> BidDraft:
     """Return a draft with what its form says about empty fields: the widest window, one lot."""
     alternatives = tuple(_filled(one, brief) for one in draft.alternatives)
     return replace(draft, alternatives=alternatives)
 
 
-def _filled(one: DraftAlternative, brief: RoundBrief) -> DraftAlternative:
+def _filled(one: DraftAlternative, brief: BidRound) -> DraftAlternative:
     items = tuple(_filled_item(item, brief) for item in one.items)
     whole = replace(
         one,
@@ -152,10 +125,10 @@ def _filled(one: DraftAlternative, brief: RoundBrief) -> DraftAlternative:
         items=items,
     )
     last = latest_start_that_fits(whole, brief.starts_on, brief.days)
-    return replace(whole, latest_start=one.latest_start or last)
+    return replace(whole, latest_start=one.latest_start or last or whole.earliest_start)
 
 
-def _filled_item(item: DraftItem, brief: RoundBrief) -> DraftItem:
+def _filled_item(item: DraftItem, brief: BidRound) -> DraftItem:
     offset = item.offset_days or 0
     days = max(1, brief.days - offset) if item.days is None else item.days
     return replace(item, offset_days=offset, days=days)
@@ -183,11 +156,11 @@ def suggested_offers(draft: BidDraft, offered: BidDraft) -> Mapping[int, int]:
     }
 
 
-def with_open_ends(draft: BidDraft, brief: RoundBrief) -> BidDraft:
+def with_open_ends(draft: BidDraft, brief: BidRound) -> BidDraft:
     """Return a draft that says nothing of a latest start which is the last one that fits anyway."""
     return replace(draft, alternatives=tuple(_open_ended(one, brief) for one in draft.alternatives))
 
 
-def _open_ended(one: DraftAlternative, brief: RoundBrief) -> DraftAlternative:
+def _open_ended(one: DraftAlternative, brief: BidRound) -> DraftAlternative:
     last = latest_start_that_fits(one, brief.starts_on, brief.days)
     return replace(one, latest_start=None) if one.latest_start == last else one

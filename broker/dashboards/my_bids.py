@@ -16,7 +16,7 @@ from sqlmodel import Session
 from broker.access import Action, Actor, may, nothing_here, require
 from broker.bids.reading import Standing
 from broker.bids.tables import BidVersionRow, TeamBidRow
-from broker.dashboards.bid_desk import TeamChoice, open_rounds, teams_of
+from broker.dashboards.bid_desk import open_rounds
 from broker.dashboards.briefs import RoundBrief
 from broker.dashboards.listings import (
     Column,
@@ -120,18 +120,19 @@ def leads(actor: Actor) -> tuple[str, ...]:
     return tuple(team for team in sorted(actor.teams) if may(actor, Action.PLACE_BID, team_id=team))
 
 
-def led_team(session: Session, actor: Actor, key: str) -> TeamChoice:
-    """Return the team that somebody bids for: the one that is named, else their first.
+def led_team_id(session: Session, actor: Actor, key: str) -> str:
+    """Return the id of the team that somebody bids for: the one that is named, else their first.
 
     Raises: NotFound, NotAllowed.
     """
-    led = teams_of(session, leads(actor))
+    led = leads(actor)
     if not led:
         require(actor, Action.PLACE_BID, team_id=next(iter(actor.teams), None))
-    found = next((team for team in led if key in {"", team.key}), None)
-    if found is None:
-        raise nothing_here()
-    return found
+    if not key:
+        return led[0]
+    for id_ in session.scalars(select(TEAM.c.id).where(TEAM.c.key == key, TEAM.c.id.in_(led))):
+        return str(id_)
+    raise nothing_here()
 
 
 def bid_table(actor: Actor) -> Table:
