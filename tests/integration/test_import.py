@@ -58,7 +58,9 @@ def label_of(row: PoolRow) -> PoolLabel:
     return PoolLabel(**{name: getattr(row, name) for name in names})
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(problem=strategies.problems())
 def test_any_round_is_stored_and_read_back_as_it_was(market: Database, problem: Problem) -> None:
     with Session(market.writer) as session:
