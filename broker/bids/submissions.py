@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from allocation.wire import Document, canonical_json
@@ -18,7 +17,6 @@ from broker.bids.drafts import BidDraft, draft_document
 from broker.states import BidState
 
 SALT_BYTES = 32
-DrawSalt = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
