@@ -45,9 +45,15 @@ class Action(StrEnum):
     RUN_ROUND = "run-round"
     CHANGE_DEADLINE = "change-deadline"
     APPROVE_DEADLINE = "approve-deadline"
+    READ_CALENDARS = "read-calendars"
+    DEFINE_POOL = "define-pool"
     CHANGE_CAPACITY = "change-capacity"
     REPORT_DELIVERY = "report-delivery"
     CONFIRM_DELIVERY = "confirm-delivery"
+    READ_APPROVAL = "read-approval"
+    REQUEST_APPROVAL = "request-approval"
+    DECIDE_APPROVAL = "decide-approval"
+    CHANGE_DECISION_RIGHTS = "change-decision-rights"
     SEND_NOTICES = "send-notices"
     READ_PEOPLE = "read-people"
     MANAGE_PEOPLE = "manage-people"
@@ -90,6 +96,7 @@ class _Rule:
     is_for_everybody: bool = False
     is_for_every_person: bool = False
     is_for_every_lead: bool = False
+    is_for_every_pool_owner: bool = False
     is_barred_to_own_team: bool = False
 
 
@@ -112,11 +119,17 @@ _RULES: Mapping[Action, _Rule] = {
     Action.RUN_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.CHANGE_DEADLINE: _Rule(roles=_ADMIN),
     Action.APPROVE_DEADLINE: _Rule(roles=_ADMIN),
+    Action.READ_CALENDARS: _Rule(roles=_ADMIN_OR_SERVICE, is_for_every_pool_owner=True),
+    Action.DEFINE_POOL: _Rule(roles=_ADMIN),
     Action.CHANGE_CAPACITY: _Rule(roles=_ADMIN_OR_SERVICE, is_for_pool_owner=True),
     Action.REPORT_DELIVERY: _Rule(teams=_LEAD),
     Action.CONFIRM_DELIVERY: _Rule(
         roles=_ADMIN, is_for_pool_owner=True, is_for_every_lead=True, is_barred_to_own_team=True
     ),
+    Action.READ_APPROVAL: _Rule(roles=_READERS, teams=_TEAM, is_for_pool_owner=True),
+    Action.REQUEST_APPROVAL: _Rule(teams=_LEAD),
+    Action.DECIDE_APPROVAL: _Rule(roles=_ADMIN, is_for_pool_owner=True, is_barred_to_own_team=True),
+    Action.CHANGE_DECISION_RIGHTS: _Rule(roles=_ADMIN),
     Action.SEND_NOTICES: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.READ_PEOPLE: _Rule(roles=_READERS),
     Action.MANAGE_PEOPLE: _Rule(roles=_ADMIN_OR_SERVICE),
@@ -127,6 +140,8 @@ _HIDDEN: Mapping[Action, Action] = {
     Action.READ_TEAM_BIDS: Action.READ_TEAM_BIDS,
     Action.PLACE_BID: Action.READ_TEAM_BIDS,
     Action.READ_TEAM_CREDITS: Action.READ_TEAM_CREDITS,
+    Action.READ_APPROVAL: Action.READ_APPROVAL,
+    Action.DECIDE_APPROVAL: Action.READ_APPROVAL,
 }
 """What strangers may not even know of, each with the action that makes somebody no stranger."""
 
@@ -152,6 +167,7 @@ def may(
     return (
         (rule.is_for_every_person and actor.person_id is not None)
         or (rule.is_for_every_lead and TeamRole.TEAM_LEAD in actor.teams.values())
+        or (rule.is_for_every_pool_owner and bool(actor.pools))
         or bool(rule.roles & actor.roles)
         or (team_id is not None and actor.teams.get(team_id) in rule.teams)
         or (rule.is_for_pool_owner and pool_id is not None and pool_id in actor.pools)

@@ -147,6 +147,20 @@ class InvalidPolicy(InvalidInput):
     what = "policy"
 
 
+class InvalidPool(InvalidInput):
+    """A pool or its calendar says what no pool may say, or offers less than is promised already."""
+
+    code = "invalid-pool"
+    what = "pool"
+
+
+class InvalidApproval(InvalidInput):
+    """A request for an approval, or the answer to one, breaks rules of the market."""
+
+    code = "invalid-approval"
+    what = "approval"
+
+
 class InvalidPerson(InvalidInput):
     """What should be kept about a person, or their password, breaks rules."""
 

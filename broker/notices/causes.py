@@ -38,6 +38,17 @@ class Reported:
     author: str
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A request for an approval at one of its steps: of which team, for which pool, until when."""
+
+    request_id: str
+    position: int
+    team: str
+    pool: str
+    due_at: dt.datetime | None
+
+
 # --- rounds ------------------------------------------------------------------------------------
 
 
@@ -152,6 +163,25 @@ def tell_delivery_reported(session: Session, reported: Reported, at: dt.datetime
 def settle_delivery(session: Session, bid_id: str, version: int, at: dt.datetime) -> None:
     """Ask nobody any more to confirm or dispute a report."""
     settle(session, NoticeKind.DELIVERY_TO_CONFIRM, f"{bid_id}/{version}", at)
+
+
+# --- approvals ---------------------------------------------------------------------------------
+
+
+def tell_approval_asked(
+    session: Session, asked: ApprovalAsked, people: Iterable[Recipient], at: dt.datetime
+) -> None:
+    """Tell those who may answer a request for an approval that it waits for them."""
+    until = f" by {written(asked.due_at)}" if asked.due_at else ""
+    sentence = f"{asked.team} asks for an approval to use {asked.pool}: answer it{until}."
+    subject = f"approval/{asked.request_id}/{asked.position}"
+    notice = Notice(NoticeKind.TO_APPROVE, subject, sentence, f"/approvals/{asked.request_id}")
+    tell(session, people, notice, at)
+
+
+def settle_approval(session: Session, request_id: str, at: dt.datetime) -> None:
+    """Ask nobody any more to answer a request for an approval."""
+    settle_all(session, NoticeKind.TO_APPROVE, f"approval/{request_id}/", at)
 
 
 # --- people ------------------------------------------------------------------------------------

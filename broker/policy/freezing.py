@@ -18,12 +18,13 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlmodel import Session, col
 
 from allocation.wire import Document, sha256_of
+from broker.approvals.standings import approvals_for, freeze_approvals
 from broker.audit import Change
 from broker.deliveries.records import freeze_records, track_records
 from broker.directory import pool_ids_of
 from broker.policy.documents import Policy, policy_sha256
 from broker.policy.pledges import Pledge
-from broker.policy.rules import Asked, AskedPool, Bar, bars_of
+from broker.policy.rules import ApprovalStanding, Asked, AskedPool, Bar, bars_of
 from broker.policy.scores import (
     NO_RECORD,
     Factor,
@@ -42,19 +43,22 @@ from broker.policy.tables import (
 from broker.policy.versions import InForce, policy_in_force
 from broker.tables import AlternativeRow, BidRow, ItemRow, PoolRow, RoundRow, TeamRow
 
+NO_APPROVALS: Mapping[str, ApprovalStanding] = {}
+"""Where a team stands that never asked for an approval."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedBid:
     """A bid that a team placed here, as far as the policy looks at it.
 
-    Shape: pools, and offer and value score per lot, by number of alternative.
+    Shape: pools, and offer and value score per lot with the most lots, by number of alternative.
     """
 
     id: str
     key: str
     team_key: str
     pledge: Pledge
-    offers: Mapping[int, tuple[int, int]]
+    offers: Mapping[int, tuple[int, int, int]]
     pools: dict[int, tuple[AskedPool, ...]]
 
 
@@ -75,17 +79,33 @@ def freeze_policy(session: Session, row: RoundRow, change: Change) -> Document:
     policy = in_force.policy if in_force else None
     placed = placed_bids(session, col(BidRow.round_id) == row.id)
     records = track_records(session, change.at) if placed else {}
-    weighed = [weigh(policy, bid, records.get(bid.team_key, NO_RECORD)) for bid in placed]
+    approvals = approvals_for(session, row, change.at)
+    weighed = [
+        weigh(
+            policy,
+            bid,
+            records.get(bid.team_key, NO_RECORD),
+            approvals.get(bid.team_key, NO_APPROVALS),
+        )
+        for bid in placed
+    ]
+    freeze_approvals(session, row, change.at)
     _store(session, row, weighed)
     if in_force and row.imported_sha256 is None:
         row.floor_ratio = Fraction(in_force.policy.floor_percent, 100)
     return _seal(session, row, in_force, weighed, change.at)
 
 
-def weigh(policy: Policy | None, bid: PlacedBid, record: TrackRecord = NO_RECORD) -> WeighedBid:
-    """Say what a policy makes of a bid of a team with such a record."""
+def weigh(
+    policy: Policy | None,
+    bid: PlacedBid,
+    record: TrackRecord = NO_RECORD,
+    approvals: Mapping[str, ApprovalStanding] = NO_APPROVALS,
+) -> WeighedBid:
+    """Say what a policy makes of a bid of a team with such a record and such approvals."""
     factors = factors_of(policy, bid.team_key, bid.pledge, record)
-    asked = Asked(bid.team_key, bid.pledge, bid.pools)
+    most = {number: offer * lots for number, (offer, _, lots) in bid.offers.items()}
+    asked = Asked(bid.team_key, bid.pledge, bid.pools, most, approvals)
     percent, bars = multiplier_of(policy, factors), tuple(bars_of(policy, asked))
     return WeighedBid(bid, record, factors, percent, bars)
 
@@ -152,20 +172,23 @@ def pledge_columns(bid_id: str, pledge: Pledge) -> dict[str, Any]:
     }
 
 
-def _offers(session: Session, which: ColumnElement[bool]) -> dict[str, dict[int, tuple[int, int]]]:
+def _offers(
+    session: Session, which: ColumnElement[bool]
+) -> dict[str, dict[int, tuple[int, int, int]]]:
     stored = (
         select(
             col(AlternativeRow.bid_id),
             col(AlternativeRow.number),
             col(AlternativeRow.offer_credits_per_lot),
             col(AlternativeRow.value_score_per_lot),
+            col(AlternativeRow.max_lots),
         )
         .join(BidRow, col(BidRow.id) == col(AlternativeRow.bid_id))
         .where(which)
     )
-    found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
-    for bid_id, number, offer, score in session.execute(stored):
-        found[bid_id][number] = offer, score
+    found: dict[str, dict[int, tuple[int, int, int]]] = defaultdict(dict)
+    for bid_id, number, offer, score, lots in session.execute(stored):
+        found[bid_id][number] = offer, score, lots
     return found
 
 
@@ -252,7 +275,7 @@ def _bars(one: WeighedBid, pool_ids: Mapping[str, str]) -> Iterator[dict[str, An
 
 def _value_scores(one: WeighedBid) -> Iterator[dict[str, Any]]:
     """Yield what the close changes; an estimate that still holds stays as it is."""
-    for number, (offer, estimate) in one.bid.offers.items():
+    for number, (offer, estimate, _) in one.bid.offers.items():
         score = value_score_per_lot(offer, one.multiplier_percent)
         if score != estimate:
             yield {"bid_id": one.bid.id, "number": number, "value_score_per_lot": score}

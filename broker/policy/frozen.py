@@ -17,8 +17,10 @@ from sqlmodel import Session, col
 
 from allocation.outcome import Reason
 from allocation.wire import sha256_of
+from broker.approvals.standings import approvals_for
 from broker.deliveries.records import frozen_records, track_records
 from broker.policy.freezing import (
+    NO_APPROVALS,
     WeighedBid,
     placed_bids,
     scores_document,
@@ -127,7 +129,9 @@ def _estimate(session: Session, bid: BidRow, at: dt.datetime) -> Score:
     in_force = policy_in_force(session, at)
     [placed] = placed_bids(session, col(BidRow.id) == bid.id)
     record = track_records(session, at).get(placed.team_key, NO_RECORD)
-    weighed = weigh(in_force.policy if in_force else None, placed, record)
+    row = session.get_one(RoundRow, bid.round_id)
+    approvals = approvals_for(session, row, at).get(placed.team_key, NO_APPROVALS)
+    weighed = weigh(in_force.policy if in_force else None, placed, record, approvals)
     return Score(
         weighed.multiplier_percent,
         weighed.factors,

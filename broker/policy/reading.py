@@ -10,22 +10,23 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from allocation.files.findings import pathname, quoted
-from broker.errors import InvalidPolicy
-from broker.policy.documents import Policy
+from broker.errors import InvalidInput, InvalidPolicy
+from broker.policy.documents import Part, Policy
 
+P = TypeVar("P", bound=Part)
 MOST_BYTES = 1_000_000
 """A policy is read by people; nothing larger is one."""
 WHOLE = "policy"
 """Where a finding is that concerns all of it."""
 _SAID: Mapping[str, str] = {
     "missing": "is missing; add it",
-    "extra_forbidden": "is no key of a policy; remove it or correct its spelling",
+    "extra_forbidden": "is no key that belongs here; remove it or correct its spelling",
     "int_type": "is {input}, not a whole number; write digits without quotes and without a point",
     "int_from_float": "is {input}, not a whole number; write digits without a point",
     "bool_type": "is {input}, neither true nor false; write one of them without quotes",
@@ -58,13 +59,18 @@ def read_policy_file(file: Path) -> Policy:
 
 def read_policy(content: bytes, name: str = WHOLE) -> Policy:
     """Return the policy that a text says. Raises: InvalidPolicy with every finding."""
+    return read_document(content, name, Policy, InvalidPolicy)
+
+
+def read_document(content: bytes, name: str, schema: type[P], refusal: type[InvalidInput]) -> P:
+    """Return what a text says by a schema. Raises: the refusal with every finding."""
     findings = list(_findings_in_text(content))
     if findings:
-        raise InvalidPolicy(name[:64], findings)
+        raise refusal(name[:64], findings)
     try:
-        return Policy.model_validate_json(content.decode("utf-8-sig"))
+        return schema.model_validate_json(content.decode("utf-8-sig"))
     except ValidationError as error:
-        raise InvalidPolicy(name[:64], sorted(map(_finding, error.errors()))) from error
+        raise refusal(name[:64], sorted(map(_finding, error.errors()))) from error
 
 
 def _findings_in_text(content: bytes) -> Iterator[str]:

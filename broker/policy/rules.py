@@ -6,11 +6,11 @@ freezing.py applies the rules at the close.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from allocation.outcome import Reason
-from broker.policy.documents import Policy
+from broker.policy.documents import Approval, Policy
 from broker.policy.pledges import Pledge
 
 BARRED_REASONS = (Reason.INELIGIBLE, Reason.APPROVAL_MISSING, Reason.POLICY)
@@ -29,12 +29,33 @@ class AskedPool:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalStanding:
+    """Where a team stands with its approval for a pool, and a sentence that says so.
+
+    `most_credits` is the most that a bid may offer under it, 0 where none holds.
+    """
+
+    most_credits: int
+    said: str
+
+
+NOT_ASKED = ApprovalStanding(0, "It had not asked for one.")
+"""Where a team stands that never asked for an approval."""
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """What a bid asks for, as far as rules speak of it. Shape: pools by number of alternative."""
+    """What a bid asks for, as far as rules speak of it.
+
+    Shape: pools, and the most credits that it offers, by number of alternative; approvals of its
+    team by key of the pool.
+    """
 
     team_key: str
     pledge: Pledge
     pools: dict[int, tuple[AskedPool, ...]]
+    most_credits: Mapping[int, int] = field(default_factory=dict)
+    approvals: Mapping[str, ApprovalStanding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +87,7 @@ def bars_of(policy: Policy | None, asked: Asked) -> Iterator[Bar]:
         for detail in unmet:
             yield Bar(number, Reason.POLICY, None, detail)
         for pool in sorted(pools, key=lambda pool: pool.key):
-            for reason, detail in _closed_doors(policy, asked.team_key, pool):
+            for reason, detail in _closed_doors(policy, asked, number, pool):
                 yield Bar(number, reason, pool.key, detail)
 
 
@@ -112,19 +133,31 @@ def _unmet_facts(policy: Policy, pledge: Pledge) -> Iterator[str]:
             )
 
 
-def _closed_doors(policy: Policy, team_key: str, pool: AskedPool) -> Iterator[tuple[Reason, str]]:
+def _closed_doors(
+    policy: Policy, asked: Asked, number: int, pool: AskedPool
+) -> Iterator[tuple[Reason, str]]:
     for door in policy.eligibility:
-        if door.pool_key == pool.key and team_key not in door.eligible_teams:
+        if door.pool_key == pool.key and asked.team_key not in door.eligible_teams:
             detail = (
                 f"{pool.name} takes bids of some teams only, and the team is not among them. "
                 f"Next time: ask {door.ask} before the round closes."
             )
             yield Reason.INELIGIBLE, detail
+    standing = asked.approvals.get(pool.key, NOT_ASKED)
+    if 0 < standing.most_credits >= asked.most_credits.get(number, 0):
+        return
     for rule in policy.approvals:
-        if rule.classification == pool.classification and team_key not in rule.approved_teams:
-            detail = (
-                f"{pool.name} is {pool.classification} and takes bids of approved teams only; "
-                "the team had no approval at the close. "
-                f"Next time: ask {rule.ask} before the round closes."
-            )
-            yield Reason.APPROVAL_MISSING, detail
+        if rule.classification == pool.classification and (
+            asked.team_key not in rule.approved_teams
+        ):
+            yield Reason.APPROVAL_MISSING, _missing(rule, pool, standing)
+
+
+def _missing(rule: Approval, pool: AskedPool, standing: ApprovalStanding) -> str:
+    """Say which approval was missing, from whom it was asked and since when, and what to do."""
+    lack = "had none for so much" if standing.most_credits else "had no approval"
+    return (
+        f"{pool.name} is {pool.classification} and takes bids of approved teams only; "
+        f"the team {lack} at the close. {standing.said} "
+        f"Next time: ask {rule.ask} before the round closes."
+    )

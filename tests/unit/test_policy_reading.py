@@ -85,7 +85,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown key": (
         {"colour": "blue"},
-        "colour: is no key of a policy; remove it or correct its spelling.",
+        "colour: is no key that belongs here; remove it or correct its spelling.",
     ),
     "an unknown format": ({"format": 2}, "format: is 2; write 1."),
     "an unknown pricing": (
