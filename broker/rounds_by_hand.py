@@ -112,15 +112,15 @@ def cancel_round(session: Session, actor: Actor, key: str, reason: str, at: dt.d
             round_id=row.id, reason=reason.strip(), cancelled_by=actor.id, cancelled_at=at
         )
     )
-    _give_up_runs(session, row, change)
+    give_up_runs(session, row, change)
     release_hold(session, row, "The round was cancelled.", change)
     settle_bidding(session, row, at)
     tell_cancelled(session, row, at)
     return True
 
 
-def _give_up_runs(session: Session, row: RoundRow, change: Change) -> None:
-    """End the runs that were to be published; what their hosts still bring is refused."""
+def give_up_runs(session: Session, row: RoundRow, change: Change) -> None:
+    """End the runs that are under way or wait to be published: their hosts' results are refused."""
     unpublished = select(RunRow).where(
         col(RunRow.round_id) == row.id,
         (col(RunRow.state) == RunState.SOLVING)

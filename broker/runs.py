@@ -234,10 +234,16 @@ def _fail(session: Session, claim: _Claim, why: str, change: Change) -> None:
 
 def _check(session: Session, claim: _Claim, outcome: Outcome, change: Change) -> None:
     """Keep what the judge found right, with all that proves it."""
-    sha256 = outcome.report.outcome_sha256
+    run, sha256 = session.get_one(RunRow, claim.run_id), outcome.report.outcome_sha256
+    if run.state == RunState.STALE:
+        raise Refused(
+            f"Round {claim.round_key} changed while it was being solved, so run {run.id} is stale.",
+            hint=f"`broker run {claim.round_key}` solves it as it is now.",
+            round_key=claim.round_key,
+        )
     move_run(
         session,
-        session.get_one(RunRow, claim.run_id),
+        run,
         RunState.CHECKED,
         change,
         facts={"outcome_sha256": sha256},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, cast, exists, func, insert, select
@@ -38,6 +39,8 @@ from broker.audit import Change
 from broker.bids.tables import AskedPoolRow
 from broker.errors import NotFound
 from broker.policy.tables import BarredAlternativeRow
+from broker.pools.tables import CapacityAmendmentRow
+from broker.states import RoundState
 from broker.tables import (
     AlternativeRow,
     BidRow,
@@ -86,11 +89,28 @@ def _note_asked_pools(session: Session, row: RoundRow) -> None:
 
 
 def frozen_problem(session: Session, row: RoundRow) -> Problem:
-    """Return what a closed round asked at its close. Raises: NotFound before the close."""
+    """Return what a closed round asked at its close, for what it offers now.
+
+    Bids never change after the close; capacity does where two persons amended it.
+
+    Raises: NotFound before the close.
+    """
     snapshot = session.get(SnapshotRow, row.id)
     if snapshot is None:
         raise NotFound(f"Round {row.key} has no snapshot; it was never closed.", round_key=row.key)
-    return problem_from_round_document(json.loads(snapshot.document))
+    problem = problem_from_round_document(json.loads(snapshot.document))
+    if not _is_amended(session, row):
+        return problem
+    return replace(problem, capacity=_day_units(session, row, CapacityRow))
+
+
+def _is_amended(session: Session, row: RoundRow) -> bool:
+    """Say whether a round's capacity was changed after its close."""
+    amended = select(col(CapacityAmendmentRow.version_id)).where(
+        col(CapacityAmendmentRow.round_id) == row.id,
+        col(CapacityAmendmentRow.round_state) == RoundState.CLOSED,
+    )
+    return session.scalars(amended.limit(1)).first() is not None
 
 
 def problem_of(session: Session, row: RoundRow) -> Problem:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import broker.approvals.tables
 import broker.bids.tables
 import broker.counterfactuals.tables
 import broker.deliveries.tables
@@ -9,6 +10,7 @@ import broker.ledger.tables
 import broker.notices.tables
 import broker.people.tables
 import broker.policy.tables
+import broker.pools.tables
 import broker.round_tables  # noqa: F401  # their tables are among the described ones
 from broker.tables import Table
 
