@@ -54,6 +54,9 @@ class Action(StrEnum):
     REQUEST_APPROVAL = "request-approval"
     DECIDE_APPROVAL = "decide-approval"
     CHANGE_DECISION_RIGHTS = "change-decision-rights"
+    PROPOSE_POLICY = "propose-policy"
+    ACTIVATE_POLICY = "activate-policy"
+    REPLAY_POLICY = "replay-policy"
     SEND_NOTICES = "send-notices"
     READ_PEOPLE = "read-people"
     MANAGE_PEOPLE = "manage-people"
@@ -130,6 +133,9 @@ _RULES: Mapping[Action, _Rule] = {
     Action.REQUEST_APPROVAL: _Rule(teams=_LEAD),
     Action.DECIDE_APPROVAL: _Rule(roles=_ADMIN, is_for_pool_owner=True, is_barred_to_own_team=True),
     Action.CHANGE_DECISION_RIGHTS: _Rule(roles=_ADMIN),
+    Action.PROPOSE_POLICY: _Rule(roles=_ADMIN),
+    Action.ACTIVATE_POLICY: _Rule(roles=_ADMIN),
+    Action.REPLAY_POLICY: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.SEND_NOTICES: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.READ_PEOPLE: _Rule(roles=_READERS),
     Action.MANAGE_PEOPLE: _Rule(roles=_ADMIN_OR_SERVICE),

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Integer, Text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field
 
 from broker.policy.documents import LEAST_PERCENT, MOST_PERCENT
@@ -107,3 +116,75 @@ class BarredAlternativeRow(Table, table=True):
     reason: str = Field(sa_type=Text)
     pool_id: str | None = Field(default=None, foreign_key="pool.id", sa_type=Text)
     detail: str = Field(sa_type=Text)
+
+
+class PolicyProposalRow(Table, table=True):
+    """A policy that one person proposes and another one activates, which makes it a version.
+
+    Whoever may activate may also refuse; who proposed it may take it back in the same way.
+    """
+
+    __tablename__ = "policy_proposal"
+    __table_args__ = (
+        one_of("state", "proposed", "activated", "refused"),
+        CheckConstraint("reason <> ''", name="proposed_for_a_reason"),
+        CheckConstraint(
+            "(state = 'proposed') = (decided_by IS NULL) "
+            "AND (decided_by IS NULL) = (decided_at IS NULL)",
+            name="decision_says_who_and_when",
+        ),
+        CheckConstraint("state <> 'activated' OR decided_by <> author", name="approver_is_another"),
+        CheckConstraint(
+            "(state = 'activated') = (version IS NOT NULL)", name="activated_is_a_version"
+        ),
+        Index(
+            "uq_policy_proposal_proposed",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'proposed'"),
+            postgresql_where=text("state = 'proposed'"),
+        ),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    state: str = Field(sa_type=Text)
+    document: str = Field(sa_type=Text)
+    document_sha256: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    author: str = Field(sa_type=Text)
+    proposed_at: dt.datetime = Field(sa_type=Instant)
+    decided_by: str | None = Field(default=None, sa_type=Text)
+    decided_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+    version: int | None = Field(default=None, foreign_key="policy_version.version", sa_type=Integer)
+
+
+class PolicyReplayRow(Table, table=True):
+    """A past round under another policy: asked for, solved by the worker, then kept as it is.
+
+    `result` is canonical JSON; `stage` is how far the solver is.
+    """
+
+    __tablename__ = "policy_replay"
+    __table_args__ = (
+        one_of("state", "waiting", "solving", "done", "failed"),
+        CheckConstraint("(state = 'waiting') = (started_at IS NULL)", name="begun_says_when"),
+        CheckConstraint(
+            "(state IN ('done', 'failed')) = (finished_at IS NOT NULL)", name="over_says_when"
+        ),
+        CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failed_says_why"),
+        CheckConstraint("(state = 'done') = (result IS NOT NULL)", name="done_has_a_result"),
+        UniqueConstraint("policy_sha256", "round_id"),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    policy_sha256: str = Field(sa_type=Text)
+    document: str = Field(sa_type=Text)
+    round_id: str = Field(foreign_key="round.id", index=True, sa_type=Text)
+    state: str = Field(sa_type=Text)
+    stage: str = Field(default="", sa_type=Text)
+    asked_by: str = Field(sa_type=Text)
+    asked_at: dt.datetime = Field(sa_type=Instant)
+    started_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+    finished_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+    failure: str | None = Field(default=None, sa_type=Text)
+    result: str | None = Field(default=None, sa_type=Text)
