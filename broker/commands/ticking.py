@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import click
+from sqlmodel import Session
 
 from allocation.options import Options
-from broker.clock import system_clock
+from broker.approvals.steps import escalate_due
+from broker.audit import Change
+from broker.clock import system_clock, time_of
 from broker.commands.exits import DONE, exit_code
 from broker.commands.market import command_line, market_of
 from broker.commands.notices import outbox_of_settings, remind_and_send, sentence_of
 from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, say_json
-from broker.db import Database
+from broker.db import Database, transact
+from broker.notices.causes import counted
 from broker.notices.sending import Mailed
 from broker.solving import solve
 from broker.ticking import Deed, Ticked, Ticker, tick
@@ -27,7 +31,10 @@ from broker.ticking import Deed, Ticked, Ticker, tick
 def tick_(
     environment: Mapping[str, str], *, options: Options, as_json: bool, is_quiet: bool
 ) -> int:
-    """Open, close, allocate and finish rounds that are due, and mail; safe to repeat on every host.
+    """Open, close, allocate and finish rounds that are due, hand requests on, and mail.
+
+    Safe to repeat on every host. A request for an approval that nobody answered in time goes on to
+    the next who may answer; nothing is approved or rejected here.
 
     Exit code: 0, or that of the first round with which something went wrong.
     """
@@ -41,12 +48,26 @@ def tick_(
             click.echo(ticked.sentence, err=True)
         elif not (as_json or is_quiet):
             click.echo(ticked.sentence)
+    handed_on = _hand_on(db, says=not (as_json or is_quiet))
     mails = _send_mails(db, environment, says=not (as_json or is_quiet))
     if as_json:
-        say_json({"deeds": [_document(ticked) for ticked in deeds]})
-    elif not (deeds or mails or is_quiet):
+        documents = [_document(ticked) for ticked in deeds]
+        say_json({"deeds": documents, "escalated_requests": list(handed_on)})
+    elif not (deeds or handed_on or mails or is_quiet):
         click.echo("Nothing is due.")
     return _exit_code(deeds)
+
+
+def _hand_on(db: Database, *, says: bool) -> tuple[str, ...]:
+    """Hand on what nobody answered in time, before mails go out, so that they tell it."""
+
+    def work(session: Session) -> tuple[str, ...]:
+        return escalate_due(session, Change(command_line(), time_of(session, system_clock)))
+
+    handed_on = transact(db, work)
+    if says and handed_on:
+        click.echo(f"{counted(len(handed_on), 'request')} went on to the next who may answer.")
+    return handed_on
 
 
 def _send_mails(db: Database, environment: Mapping[str, str], *, says: bool) -> list[Mailed]:
