@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.findings import gap_of
 from bench.machine import describe_machine, load_average, read_meter
-from bench.pages import rewrite_first
+from bench.parts import rewrite_first
 from bench.processes import measure
 from bench.records import HOME, Record, Records, code_of
 from bench.report import Chapter, read_chapter, targets_of, write_report

@@ -26,7 +26,7 @@ from allocation.options import Options
 from allocation.outcome import ClearingReport, Outcome
 from allocation.prices import price_list
 from allocation.problem import Problem
-from bench.pages import rewrite_part
+from bench.parts import rewrite_part
 from bench.suites import all_suites, source_of
 from bench.tasks import WORKERS
 

@@ -25,7 +25,7 @@ from allocation.options import Options
 from allocation.outcome import Outcome, Status, TieBreak
 from allocation.problem import Problem
 from bench.generator import default_shape, generate
-from bench.pages import rewrite_part
+from bench.parts import rewrite_part
 
 SOON_SECONDS = 1.0
 """Rounds that are proven within so much work count."""

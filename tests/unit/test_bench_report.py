@@ -8,7 +8,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.findings import Finding
-from bench.pages import rewrite_first, rewrite_part
+from bench.parts import rewrite_first, rewrite_part
 from bench.records import Record, Records, code_of
 from bench.report import Chapter, targets_of, write_report
 from bench.suites import ABLATION, ISSUE
