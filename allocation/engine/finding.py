@@ -41,6 +41,9 @@ def shake_orders(search: Search) -> None:
     """Serve placements in orders near those, shaken a little; fill what is left."""
     random = np.random.default_rng(search.options.seed)
     for order in rounding.shaken_orders(*search.guides(), random):
+        if not search.deadline.seconds_left():
+            search.clock_stopped = True
+            break
         search.incumbent.offer(rounding.serve(search.columns, order))
     search.fill()
 
