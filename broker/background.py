@@ -1,35 +1,47 @@
-"""What happens by itself: one periodic job, so that no request has to wait for it.
+"""What happens by itself: two periodic jobs, so that no request has to wait for them.
 
-Every minute the job explains what is due, for less than a minute; what is left waits for the next.
-Nothing is queued that the database does not know, so a job that is lost loses nothing. What is
-computed stands in counterfactuals/working.py.
+Every minute one job explains what is due and the other replays policies on past rounds, each for
+less than a minute; what is left waits for the next. Nothing is queued that the database does not
+know, so a job that is lost loses nothing. What is computed stands in counterfactuals/working.py
+and policy/replaying.py.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import structlog
 from huey import MemoryHuey, crontab
 
+from allocation.errors import AllocationError
 from broker.clock import Clock
 from broker.counterfactuals.answers import rounds_to_explain
 from broker.counterfactuals.working import Budget, explain_due, processes
 from broker.db import Database, reading
 from broker.errors import BrokerError
+from broker.policy.replaying import replay_next
+from broker.runs import Solve
 
 EVERY_MINUTE = crontab(minute="*")
 BUDGET = Budget(seconds=45.0, seconds_per_bid=5.0, workers=1)
 """What the job may use of a minute; one process, so that the others are left to the market."""
+REPLAY_SECONDS = 50.0
+"""How long of every minute the other job looks for replays, so that nobody waits for the next."""
+PAUSE_SECONDS = 2.0
 
 log = structlog.get_logger()
 
 
-def background(db: Database, clock: Clock) -> Any:
-    """Return the queue of a process that does the periodic job, and does it at once."""
+def background(db: Database, clock: Clock, solve: Solve) -> Any:
+    """Return the queue of a process that does the periodic jobs, and does them at once."""
     huey = MemoryHuey("broker", utc=True, results=False)
-    job = huey.periodic_task(EVERY_MINUTE, name="explain")(lambda: explain_what_is_due(db, clock))
-    job()
+    every_minute = huey.periodic_task(EVERY_MINUTE, name="explain")
+    explain = every_minute(lambda: explain_what_is_due(db, clock))
+    every_minute = huey.periodic_task(EVERY_MINUTE, name="replay")
+    replay = every_minute(lambda: replay_what_is_asked(db, clock, solve, REPLAY_SECONDS))
+    explain()
+    replay()
     return huey
 
 
@@ -44,3 +56,16 @@ def explain_what_is_due(db: Database, clock: Clock) -> None:
                     log.info("round.explained", round_key=explained.round_key)
     except BrokerError as error:
         log.warning("round.not-explained", why=str(error))
+
+
+def replay_what_is_asked(db: Database, clock: Clock, solve: Solve, seconds: float) -> None:
+    """Replay policies for some time, as people ask for it; what fails says so on its page."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            is_found = replay_next(db, clock, solve)
+        except (AllocationError, BrokerError) as error:
+            log.warning("policy.not-replayed", why=str(error))
+            is_found = False
+        if not is_found:
+            time.sleep(PAUSE_SECONDS)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, cast, exists, func, insert, select
+from sqlalchemy import ColumnElement, Row, Select, cast, exists, func, insert, select, true
 from sqlmodel import Session, col
 
 from allocation.problem import (
@@ -122,7 +122,7 @@ def problem_of(session: Session, row: RoundRow) -> Problem:
         pools=_pools(session, row),
         capacity=_day_units(session, row, CapacityRow),
         teams=_teams(session, row),
-        bids=_bids(session, row),
+        bids=_bids(session, row, ~_is_barred()),
         commitments=_day_units(session, row, CommitmentRow),
         nonce=row.nonce,
         floor_ratio=row.floor_ratio,
@@ -162,13 +162,18 @@ def _teams(session: Session, row: RoundRow) -> tuple[Team, ...]:
     return tuple(Team(TeamKey(key), credits_) for key, credits_ in session.execute(bidders))
 
 
-def _bids(session: Session, row: RoundRow) -> tuple[Bid, ...]:
+def placed_ways(session: Session, row: RoundRow) -> tuple[Bid, ...]:
+    """Return the bids of a round with every alternative, those that its policy bars included."""
+    return _bids(session, row, true())
+
+
+def _bids(session: Session, row: RoundRow, which: ColumnElement[bool]) -> tuple[Bid, ...]:
     placed = (
         select(col(BidRow.id), col(BidRow.key), col(TeamRow.key), col(BidRow.submitted_at))
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
         .where(col(BidRow.round_id) == row.id)
     )
-    alternatives = _alternatives(session, row)
+    alternatives = _alternatives(session, row, which)
     return tuple(
         Bid(BidKey(key), TeamKey(team), tuple(alternatives[bid_id]), submitted_at)
         for bid_id, key, team, submitted_at in session.execute(placed)
@@ -176,10 +181,12 @@ def _bids(session: Session, row: RoundRow) -> tuple[Bid, ...]:
     )
 
 
-def _alternatives(session: Session, row: RoundRow) -> dict[str, list[Alternative]]:
+def _alternatives(
+    session: Session, row: RoundRow, which: ColumnElement[bool]
+) -> dict[str, list[Alternative]]:
     columns = AlternativeRow.__table__.columns  # type: ignore[attr-defined]
     stored: Select[Any] = select(*columns).join(BidRow, col(BidRow.id) == columns.bid_id)
-    stored = stored.where(col(BidRow.round_id) == row.id, ~_is_barred())
+    stored = stored.where(col(BidRow.round_id) == row.id, which)
     items = _items(session, row)
     found: dict[str, list[Alternative]] = defaultdict(list)
     for line in session.execute(stored):

@@ -17,8 +17,11 @@ from broker.commands.options import Seconds, json_option, quiet_option, workers_
 from broker.commands.speech import say_json
 from broker.counterfactuals.answers import Progress
 from broker.counterfactuals.working import Budget, Explained, explain_round, processes
+from broker.solving import solve
 
 DEFAULTS = Budget()
+JOBS = 2
+"""How many of the periodic jobs are done at a time."""
 NICENESS = 10
 """How far the worker stands back behind the market on the same processors."""
 
@@ -65,14 +68,15 @@ def explain(
 @click.option("--with-input", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def worker(environment: Mapping[str, str], *, with_input: bool) -> None:
-    """Do what happens by itself, every minute: explain declined bids. Serving starts one too."""
+    """Do what happens by itself: explain declined bids, replay policies. Serving starts one too."""
     db = market_of(environment)
     from broker.background import background  # noqa: PLC0415  # no other command needs the queue
 
     os.nice(NICENESS)
     if with_input:
         threading.Thread(target=_end_with_the_input, daemon=True).start()
-    background(db, system_clock).create_consumer(workers=1, check_worker_health=False).run()
+    queue = background(db, system_clock, solve)
+    queue.create_consumer(workers=JOBS, check_worker_health=False).run()
 
 
 def _end_with_the_input() -> None:

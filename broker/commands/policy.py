@@ -1,4 +1,4 @@
-"""`broker policy list|show|check|adopt`."""
+"""`broker policy list|show|check|adopt`; `replay` stands in replays.py."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from allocation.wire import Document
 from broker.audit import ActorId
 from broker.commands.market import market_of, now
 from broker.commands.options import NamedPath, json_option
+from broker.commands.replays import replay
 from broker.commands.speech import say_json
 from broker.db import reading, transact
 from broker.errors import NotFound
@@ -51,6 +52,9 @@ class Moment(click.ParamType[dt.datetime]):
 @click.group()
 def policy() -> None:
     """Show, check and adopt the policy: what offers count for, and which rules bar a bid."""
+
+
+policy.add_command(replay)
 
 
 @policy.command("list")

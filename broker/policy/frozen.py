@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -88,6 +88,11 @@ def barred_bids(session: Session, row: RoundRow) -> Mapping[str, BarredBid]:
     numbers = _numbers(session, row) if barred else {}
     declines = {bid_id: decline_of(bars, numbers[bid_id]) for bid_id, bars in barred.items()}
     return {bid_id: decline for bid_id, decline in declines.items() if decline}
+
+
+def frozen_bars(session: Session, row: RoundRow) -> Mapping[str, Sequence[Bar]]:
+    """Return which rules barred which alternatives of a round at its close, by the bid's id."""
+    return _bars(session, col(BidRow.round_id) == row.id)
 
 
 def check_scores(session: Session, row: RoundRow) -> Iterator[str]:

@@ -1,0 +1,116 @@
+"""A policy in plain words, rule by rule, and what two policies say differently.
+
+Pure. Every field of documents.py is said once; a theme, a classification and a pool are named, so
+that their order in the document makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from broker.policy.documents import Fact, Policy
+
+THEMES, READINESS, CALIBRATION = "Themes of the quarter", "Readiness of a bid", "Track record"
+BOUNDS, FAIRNESS, PRICES = "Multiplier", "Fairness floors", "Prices"
+APPROVALS, ELIGIBILITY = "Approvals", "Who may bid"
+PRICING = {
+    "clearing": "the list price divided by the multiplier, never more than the offer",
+    "pay-as-bid": "the offer",
+}
+FACTS = (
+    ("owner_after_award", "Owner after the award"),
+    ("success_measure", "Success measure"),
+    ("end", "End"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One field of a policy: under which heading, whose it is, what it is called, what it says."""
+
+    heading: str
+    subject: str
+    name: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A rule that two policies say differently; None where one has no such rule."""
+
+    heading: str
+    subject: str
+    name: str
+    before: str | None
+    after: str | None
+
+
+def rules_of(policy: Policy) -> Iterator[Rule]:
+    """Say every field of a policy."""
+    yield from _themes(policy)
+    yield from _readiness(policy)
+    yield from _numbers(policy)
+    for door in policy.approvals:
+        subject = f"Pools classified {door.classification}"
+        yield Rule(APPROVALS, subject, "Approved teams", _listed(door.approved_teams))
+        yield Rule(APPROVALS, subject, "Whom to ask", door.ask)
+    for gate in policy.eligibility:
+        subject = f"Pool {gate.pool_key}"
+        yield Rule(ELIGIBILITY, subject, "Eligible teams", _listed(gate.eligible_teams))
+        yield Rule(ELIGIBILITY, subject, "Whom to ask", gate.ask)
+
+
+def differences(before: Policy | None, after: Policy) -> tuple[Difference, ...]:
+    """Return what a policy says differently from another one, in the order of the document."""
+    old = {_place(rule): rule.said for rule in rules_of(before)} if before else {}
+    new = {_place(rule): rule.said for rule in rules_of(after)}
+    places = [*new, *(place for place in old if place not in new)]
+    changed = (place for place in places if old.get(place) != new.get(place))
+    return tuple(Difference(*place, old.get(place), new.get(place)) for place in changed)
+
+
+def _place(rule: Rule) -> tuple[str, str, str]:
+    return rule.heading, rule.subject, rule.name
+
+
+def _themes(policy: Policy) -> Iterator[Rule]:
+    for theme in policy.themes:
+        subject = f"Theme {theme.key}"
+        yield Rule(THEMES, subject, "Name", theme.name)
+        yield Rule(THEMES, subject, "Confirmed counts", f"{theme.confirmed_percent} %")
+        yield Rule(THEMES, subject, "Self-declared counts", f"{theme.self_declared_percent} %")
+        yield Rule(THEMES, subject, "Confirmed for", _listed(theme.confirmed_teams))
+
+
+def _readiness(policy: Policy) -> Iterator[Rule]:
+    for field, name in FACTS:
+        yield from _fact(name, getattr(policy.readiness, field))
+
+
+def _fact(subject: str, fact: Fact) -> Iterator[Rule]:
+    yield Rule(READINESS, subject, "Named counts", f"{fact.present_percent} %")
+    yield Rule(READINESS, subject, "Missing counts", f"{fact.missing_percent} %")
+    required = "yes, a bid without it does not take part" if fact.is_required else "no"
+    yield Rule(READINESS, subject, "Required", required)
+
+
+def _numbers(policy: Policy) -> Iterator[Rule]:
+    record, bounds = policy.calibration, policy.multiplier
+    yield Rule(CALIBRATION, "", "Lowers a bid to at least", f"{record.least_percent} %")
+    yield Rule(CALIBRATION, "", "Raises a bid to at most", f"{record.most_percent} %")
+    yield Rule(CALIBRATION, "", "Everybody starts with", f"{record.prior_weight} points")
+    yield Rule(BOUNDS, "", "Product of all factors, at least", f"{bounds.least_percent} %")
+    yield Rule(BOUNDS, "", "Product of all factors, at most", f"{bounds.most_percent} %")
+    yield Rule(FAIRNESS, "", "A team that bids is worth at least", _floor(policy.floor_percent))
+    yield Rule(PRICES, "", "A winner pays", f"{PRICING[policy.pricing]} ({policy.pricing})")
+
+
+def _floor(percent: int) -> str:
+    if not percent:
+        return "no floor"
+    return f"{percent} % of what its bids alone would be worth on its share of every pool"
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(sorted(keys)) or "no team"
