@@ -42,6 +42,14 @@ class ChangeKind(StrEnum):
     TIER = "tier"
 
 
+class Verdict(StrEnum):
+    """Whether a bid with one change would have won."""
+
+    WINS = "wins"
+    LOSES = "loses"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Displaced:
     """Who would lose their awards: those bids, and what their awards are worth in points."""
@@ -92,6 +100,44 @@ class Answer:
     alternative: int
     winning_offer: WinningOffer | None
     changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """A declined alternative as it might have been; None where it stays as it was.
+
+    Units: credits per lot.
+    """
+
+    offer_credits_per_lot: int
+    start: dt.date | None = None
+    lots: int | None = None
+    tier: Tier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a changed alternative would have come to, by deciding the round again.
+
+    `start`, `lots` and `displaced` are those of the outcome in which it wins; None where it does
+    not. `is_best` says whether no outcome with it is worth more.
+    """
+
+    verdict: Verdict
+    start: dt.date | None = None
+    lots: int | None = None
+    displaced: Displaced = Displaced()
+    is_best: bool = True
+
+
+def changed(alternative: Alternative, asked: WhatIf) -> Alternative:
+    """Return an alternative as somebody asks for it; its multiplier stays."""
+    other = raised(alternative, asked.offer_credits_per_lot)
+    if asked.start is not None:
+        other = replace(other, earliest_start=asked.start, latest_start=asked.start)
+    if asked.lots is not None:
+        other = replace(other, min_lots=asked.lots, max_lots=asked.lots)
+    return replace(other, tier=asked.tier or other.tier)
 
 
 def raised(alternative: Alternative, offer: int) -> Alternative:

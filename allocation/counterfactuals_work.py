@@ -16,7 +16,7 @@ from multiprocessing import parent_process
 from typing import Any
 
 from allocation import wire
-from allocation.counterfactuals import Answer
+from allocation.counterfactuals import Answer, Tried, WhatIf
 from allocation.outcome import Outcome
 from allocation.problem import BidKey, Problem
 
@@ -52,16 +52,25 @@ def answer_bids(
 ) -> list[Answer]:
     """Say for some declined bids what would have won."""
     from allocation.engine.counterfactual import answer  # noqa: PLC0415  # OR-Tools is slow
-    from allocation.engine.question import Effort  # noqa: PLC0415
-    from allocation.engine.search import Deadline  # noqa: PLC0415
 
     again, declines = _opened(decided)
-    answers = []
-    for key in bid_keys:
-        deadline = Deadline(time.monotonic, time.monotonic() + seconds_per_bid)
-        effort = Effort(seed=0, workers=1, deadline=deadline, most_nodes=MOST_NODES)
-        answers.append(answer(again, declines[key], effort))
-    return answers
+    return [answer(again, declines[key], _effort(seconds_per_bid)) for key in bid_keys]
+
+
+def try_bid(decided: bytes, bid_key: BidKey, asked: WhatIf, seconds: float) -> Tried:
+    """Say for one declined bid whether it would have won as somebody asks for it."""
+    from allocation.engine.counterfactual import try_change  # noqa: PLC0415  # OR-Tools is slow
+
+    again, declines = _opened(decided)
+    return try_change(again, declines[bid_key], asked, _effort(seconds))
+
+
+def _effort(seconds: float) -> Any:
+    from allocation.engine.question import Effort  # noqa: PLC0415  # OR-Tools is slow
+    from allocation.engine.search import Deadline  # noqa: PLC0415
+
+    deadline = Deadline(time.monotonic, time.monotonic() + seconds)
+    return Effort(seed=0, workers=1, deadline=deadline, most_nodes=MOST_NODES)
 
 
 @lru_cache(maxsize=2)

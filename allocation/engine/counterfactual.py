@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 
@@ -21,7 +20,11 @@ from allocation.counterfactuals import (
     Change,
     ChangeKind,
     Standing,
+    Tried,
+    Verdict,
+    WhatIf,
     WinningOffer,
+    changed,
     first_offer,
     most_offer,
     offer_worth,
@@ -37,14 +40,6 @@ MOST_STEPS = 60
 """How many offers are tried before an interval is given; credits that run short take many."""
 MOST_TRIES = 6
 """How many starts, and how many sizes, are tried one by one, the smallest change first."""
-
-
-class Verdict(Enum):
-    """Whether a bid with one change would have won."""
-
-    WINS = "wins"
-    LOSES = "loses"
-    UNKNOWN = "unknown"
 
 
 def answer(decided: DecidedRound, decline: Decline, effort: Effort) -> Answer:
@@ -72,6 +67,20 @@ def winning_offer(decided: DecidedRound, decline: Decline, effort: Effort) -> Wi
     if decline.reason not in WINNABLE:
         return WinningOffer(Standing.EXACT, None, None)
     return _Search(decided, bid, alternative, effort).offer()
+
+
+def try_change(decided: DecidedRound, decline: Decline, asked: WhatIf, effort: Effort) -> Tried:
+    """Say whether the declined alternative would have won as somebody asks for it.
+
+    Unknown where that is not proven, and in a round with floors.
+    """
+    if decided.problem.floor_ratio:
+        return Tried(Verdict.UNKNOWN, is_best=False)
+    bid, alternative = _named(decided, decline)
+    other = changed(alternative, asked)
+    if other.offer_credits_per_lot > most_offer(decided.problem, bid, other):
+        return Tried(Verdict.LOSES)
+    return _Search(decided, bid, other, effort).tried()
 
 
 def _named(decided: DecidedRound, decline: Decline) -> tuple[Bid, Alternative]:
@@ -185,6 +194,19 @@ class _Search:
         return WinningOffer(Standing.INTERVAL, lower, upper, displaced)
 
     # --- does it win? ------------------------------------------------------------------------
+
+    def tried(self) -> Tried:
+        """Decide the round again with the alternative as it stands, to the end."""
+        own = self.decided.place(self.bid, self.alternative)
+        forced = self.decided.force(self.bid, own, self.effort)
+        if forced is None:
+            return Tried(Verdict.LOSES)
+        verdict = self._verdict(forced)
+        if verdict is not Verdict.WINS:
+            return Tried(verdict, is_best=forced.is_exact)
+        start = self.decided.problem.starts_on + dt.timedelta(days=forced.own_start)
+        displaced = self.decided.displaced_by(forced)
+        return Tried(verdict, start, forced.own_lots, displaced, forced.is_exact)
 
     def _wins(self, own: Columns) -> Forced | None:
         """Return the outcome with which some placements of the bid win; None if they do not."""

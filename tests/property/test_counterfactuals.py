@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
 from collections.abc import Iterator
@@ -11,8 +12,17 @@ from functools import cache
 
 from hypothesis import HealthCheck, given, settings
 
-from allocation.counterfactuals import Change, Standing, WinningOffer, most_offer, raised
-from allocation.engine.counterfactual import answer, winning_offer
+from allocation.counterfactuals import (
+    Change,
+    Standing,
+    Verdict,
+    WhatIf,
+    WinningOffer,
+    changed,
+    most_offer,
+    raised,
+)
+from allocation.engine.counterfactual import answer, try_change, winning_offer
 from allocation.engine.counterfactual_offers import add_winning_offers
 from allocation.engine.counterfactual_round import DecidedRound
 from allocation.engine.portfolio import allocate
@@ -21,7 +31,7 @@ from allocation.engine.search import Deadline
 from allocation.judge import check_outcome
 from allocation.options import Options
 from allocation.outcome import Decline, Outcome, Reason, Status, TieBreak
-from allocation.problem import Alternative, Bid, Problem
+from allocation.problem import Alternative, Bid, Problem, Tier
 from bench.generator import Shape, generate
 from tests.builders import a_bid, a_problem, a_team, an_alternative, an_item
 from tests.reference import best_outcome
@@ -159,6 +169,47 @@ def test_every_change_that_is_told_would_have_won() -> None:
                 assert is_awarded(problem, bid, changed_by(alternative, change)) is True
                 kinds.add(change.kind)
     assert len(kinds) == 3
+
+
+def test_the_minimum_winning_offer_asked_as_what_if_wins_and_one_credit_less_loses() -> None:
+    checked = 0
+    for problem, outcome in small_rounds(16):
+        again = DecidedRound(problem, outcome)
+        for decline in outcome.declines:
+            found = winning_offer(again, decline, an_effort())
+            assert found is not None
+            if found.exact_credits is None:
+                continue
+            for offer, verdict in ((0, Verdict.WINS), (-1, Verdict.LOSES)):
+                asked = WhatIf(found.exact_credits + offer)
+                assert try_change(again, decline, asked, an_effort()).verdict is verdict
+            checked += 1
+    assert checked >= 20
+
+
+def some_what_ifs(problem: Problem, alternative: Alternative) -> Iterator[WhatIf]:
+    """Return another tier, fewer lots and other starts, at the offer as it was and at more."""
+    last = problem.starts_on + dt.timedelta(days=problem.days - alternative.span_days)
+    for offer in (alternative.offer_credits_per_lot, 2 * alternative.offer_credits_per_lot):
+        yield from (WhatIf(offer, tier=tier) for tier in Tier)
+        yield WhatIf(offer, lots=1)
+        yield WhatIf(offer, start=problem.starts_on)
+        yield WhatIf(offer, start=last, lots=alternative.max_lots)
+
+
+def test_a_what_if_wins_exactly_where_it_belongs_to_the_best_of_all_outcomes() -> None:
+    verdicts = set()
+    for problem, outcome in small_rounds(8):
+        again = DecidedRound(problem, outcome)
+        for decline in outcome.declines:
+            bid, alternative = named(problem, decline)
+            for asked in some_what_ifs(problem, alternative):
+                tried = try_change(again, decline, asked, an_effort())
+                wins = is_awarded(problem, bid, changed(alternative, asked))
+                assert wins is None or tried.verdict is (Verdict.LOSES, Verdict.WINS)[wins], asked
+                assert (tried.start is None) is (tried.verdict is not Verdict.WINS)
+                verdicts.add(tried.verdict)
+    assert verdicts >= {Verdict.WINS, Verdict.LOSES}
 
 
 def test_an_interval_of_an_unproven_round_holds_the_minimum_winning_offer() -> None:
