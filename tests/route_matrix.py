@@ -135,6 +135,17 @@ OF_ADMINS = [
     Row("/admin/people/roles/{proposed}/end", ADMINS, SEE_OTHER, "POST", is_once=True),
     _post("/admin/people/noah/disable", ADMINS),
 ]
+OF_APPROVALS = [
+    Row("/approvals", PEOPLE),
+    Row("/approvals.csv", PEOPLE),
+    _post("/approvals", RED_LEAD, INVALID, team="{red}"),
+    Row("/approvals/rights", PEOPLE),
+    Row("/approvals/{request}", RED | READERS | {OWNER}),
+    _post("/approvals/{request}/decide", frozenset({OWNER}), INVALID, answer="rejected"),
+    _post("/approvals/rights", ADMINS, INVALID, document="no"),
+    _post("/approvals/rights/9/activate", ADMINS, NOT_FOUND),
+    Row("/approvals/{request}/withdraw", RED_LEAD, SEE_OTHER, "POST", is_once=True),
+]
 ROUNDS = [
     _post(f"/rounds/{key}/deadline", ADMINS, INVALID)
     for key in ("past-2", "waiting", "taking-bids", "ahead")
@@ -147,4 +158,4 @@ ROUNDS += [
     _post("/rounds/ahead/close", ADMINS),
     _post("/rounds/taking-bids/close", ADMINS),
 ]
-MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *ROUNDS, *OF_ONES_OWN, *OF_ADMINS]
+MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *OF_APPROVALS, *ROUNDS, *OF_ONES_OWN, *OF_ADMINS]

@@ -13,6 +13,7 @@ from broker.config import Settings
 from broker.db import connect
 from web import assets, auth, csrf, desk, errors, filters, grids, headers, navigation, wording
 from web.accounts import accounts
+from web.approvals import approvals
 from web.bid_filling import filling
 from web.bids import bids
 from web.calendars import calendars
@@ -52,6 +53,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         people,
         notices,
         deliveries,
+        approvals,
         bids,
         filling,
         calendars,

@@ -140,6 +140,16 @@ def until(value: dt.datetime, now: dt.datetime) -> str:
     return "within a minute" if away > 0 else "just now"
 
 
+def lasting(minutes: int) -> str:
+    """Write how long something took, in its two largest units."""
+    if minutes < 1:
+        return f"under 1{WIDE}min"
+    hours, left = divmod(minutes, MINUTE)
+    days, hours = divmod(hours, DAY // HOUR)
+    parts = [f"{n}{WIDE}{unit}" for n, unit in ((days, "d"), (hours, "h"), (left, "min")) if n]
+    return " ".join(parts[:2])
+
+
 def short(key: str) -> str:
     """Cut a hash or an id to what people compare by eye."""
     return key[:12]
@@ -163,6 +173,7 @@ def register(app: Flask) -> None:
         ("instant", instant),
         ("machine", machine),
         ("until", until),
+        ("lasting", lasting),
         ("short", short),
     ):
         app.add_template_filter(function, name)

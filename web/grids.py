@@ -31,6 +31,7 @@ ADDRESSES: Mapping[Subject, tuple[str, str]] = {
     Subject.DELIVERY: ("deliveries.show", "receipt_id"),
     Subject.TEAM_CREDITS: ("ledger.show", "key"),
     Subject.BID: ("bids.show", "bid_id"),
+    Subject.APPROVAL: ("approvals.show", "request_id"),
 }
 
 

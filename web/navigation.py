@@ -28,6 +28,7 @@ AREAS = (
     Area("capacity", "capacity.show", "Capacity"),
     Area("deliveries", "deliveries.index", "Deliveries"),
     Area("bids", "bids.index", "My bids", Action.USE_ACCOUNT),
+    Area("approvals", "approvals.index", "Approvals", Action.USE_ACCOUNT),
     Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT),
     Area("notices", "notices.index", "Notices", Action.READ_NOTICES),
     Area("people", "people.index", "People", Action.READ_PEOPLE),

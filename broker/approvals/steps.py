@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlmodel import Session, col
 
 from broker.access import Action, Actor, Role, may
@@ -88,6 +88,25 @@ def begin_step(
     session.flush()
     _tell(session, row, begun, people)
     return begun
+
+
+def people_who_may_answer(session: Session, row: ApprovalRequestRow, step: Step) -> tuple[str, ...]:
+    """Return the names of everybody who may answer a request that has come to a step."""
+    matrix = matrix_of(session, row.matrix_version)
+    reached = (and_(*_people_of(session, row, one, matrix)) for one in reached_steps(row, step))
+    people = (
+        select(col(PersonRow.name))
+        .join(RoleGrantRow, col(RoleGrantRow.person_id) == col(PersonRow.id))
+        .where(
+            in_force(),
+            col(PersonRow.disabled_at).is_(None),
+            or_(*reached),
+            col(PersonRow.id).not_in([*_team_of(session, row), row.asked_by]),
+        )
+        .distinct()
+        .order_by(col(PersonRow.name))
+    )
+    return tuple(session.scalars(people))
 
 
 def escalate_due(session: Session, change: Change) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ class Subject(StrEnum):
     DELIVERY = "delivery"
     BID = "bid"
     TEAM_CREDITS = "team-credits"
+    APPROVAL = "approval"
 
 
 NUMBER_KINDS = (

@@ -17,12 +17,14 @@ from broker.config import Settings
 from broker.db import Database, reading, transact
 from broker.people.grants import Grant, propose_grant
 from broker.tables import AwardRow, BidRow, ItemRow, PoolRow, RoundRow, TeamRow
+from tests.approvals import ask as ask_for_approval
 from tests.cast import NAMES, NEWCOMER, OPERATOR, OTHER_LEAD, Browser, signed_in, stranger
 from tests.markets import NOON
 from tests.route_matrix import (
     MATRIX,
     OF_A_TEAM,
     OF_ADMINS,
+    OF_APPROVALS,
     OF_ONES_OWN,
     OPEN_INSIDE,
     ROUNDS,
@@ -37,6 +39,7 @@ REPORT = {"delivered": "90", "evidence": "A tenth less", "link": LINK, "follows"
 AREAS = {
     "open": OPEN_INSIDE,
     "teams": OF_A_TEAM,
+    "approvals": OF_APPROVALS,
     "rounds": ROUNDS,
     "own": OF_ONES_OWN,
     "admins": OF_ADMINS,
@@ -78,7 +81,14 @@ def ids(past_market: Database) -> Mapping[str, str]:
             .where(col(RoundRow.key) == "taking-bids")
             .limit(1)
         )
-    return {"award": str(award), "sealed": str(sealed), "proposed": proposed.id}
+        red = session.scalars(select(col(TeamRow.id)).where(col(TeamRow.key) == "red")).one()
+    return {
+        "award": str(award),
+        "sealed": str(sealed),
+        "proposed": proposed.id,
+        "red": red,
+        "request": ask_for_approval(past_market),
+    }
 
 
 def ask(browser: FlaskClient, row: Row, names: Mapping[str, str]) -> TestResponse:
