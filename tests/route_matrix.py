@@ -146,6 +146,22 @@ OF_APPROVALS = [
     _post("/approvals/rights/9/activate", ADMINS, NOT_FOUND),
     Row("/approvals/{request}/withdraw", RED_LEAD, SEE_OTHER, "POST", is_once=True),
 ]
+KEEPERS = ADMINS | {OWNER}
+OF_POOLS = [
+    Row("/admin/pools", KEEPERS),
+    _post("/admin/pools", ADMINS, INVALID),
+    Row("/admin/pools/gpu", KEEPERS),
+    Row("/admin/pools/seat", ADMINS),
+    Row("/admin/pools/gpu/sheet.csv", KEEPERS),
+    Row("/admin/pools/gpu/days.csv", KEEPERS),
+    _post("/admin/pools/gpu/calendar", KEEPERS, INVALID),
+    _post("/admin/pools/seat/calendar", ADMINS, INVALID),
+    _post("/admin/pools/gpu/sheet", KEEPERS, INVALID),
+    _post("/admin/pools/gpu/changes/none/approve", KEEPERS, NOT_FOUND),
+    _post("/admin/pools/gpu/changes/none/refuse", KEEPERS, NOT_FOUND),
+    _post("/admin/pools/gpu/owner", ADMINS, person="noah"),
+    _post("/admin/pools/gpu/owner/none/approve", ADMINS, NOT_FOUND),
+]
 ROUNDS = [
     _post(f"/rounds/{key}/deadline", ADMINS, INVALID)
     for key in ("past-2", "waiting", "taking-bids", "ahead")
@@ -158,4 +174,4 @@ ROUNDS += [
     _post("/rounds/ahead/close", ADMINS),
     _post("/rounds/taking-bids/close", ADMINS),
 ]
-MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *OF_APPROVALS, *ROUNDS, *OF_ONES_OWN, *OF_ADMINS]
+MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *OF_APPROVALS, *ROUNDS, *OF_ONES_OWN, *OF_POOLS, *OF_ADMINS]

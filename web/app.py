@@ -24,6 +24,7 @@ from web.ledger import ledger
 from web.market import market_pages
 from web.notices import notices
 from web.people import people
+from web.pool_admin import pool_admin
 from web.pools import pools
 from web.receipts import receipts
 from web.round_actions import round_actions
@@ -46,6 +47,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         rounds,
         round_actions,
         pools,
+        pool_admin,
         capacity,
         receipts,
         ledger,

@@ -31,6 +31,7 @@ AREAS = (
     Area("approvals", "approvals.index", "Approvals", Action.USE_ACCOUNT),
     Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT),
     Area("notices", "notices.index", "Notices", Action.READ_NOTICES),
+    Area("pool_admin", "pool_admin.index", "Pool calendars", Action.READ_CALENDARS),
     Area("people", "people.index", "People", Action.READ_PEOPLE),
 )
 

@@ -71,7 +71,11 @@ def define_pool(
     Raises: NotAllowed; InvalidPool; Refused if the key is taken; NotFound for the owner.
     """
     require(actor, Action.DEFINE_POOL)
-    findings = [*findings_in_key("key", wish.pool_key), *_findings(wish)]
+    findings = [
+        *findings_in_key("key", wish.pool_key),
+        *findings_in_definition(wish.definition),
+        *_findings_in_reason(wish),
+    ]
     if findings:
         raise InvalidPool(wish.pool_key[:64], findings)
     if session.scalars(select(PoolRow).where(col(PoolRow.key) == wish.pool_key)).first():
@@ -94,7 +98,7 @@ def define_pool(
 
 
 def preview_change(session: Session, actor: Actor, wish: PoolWish, today: dt.date) -> Effect:
-    """Return what a change would do, and save nothing.
+    """Return what a change would do, and save nothing; it needs no reason yet.
 
     Raises: NotFound; NotAllowed; InvalidPool with every finding.
     """
@@ -111,7 +115,7 @@ def change_pool(session: Session, actor: Actor, wish: PoolWish, at: dt.datetime)
     """
     pool = _lock_pool(session, wish.pool_key)
     require(actor, Action.CHANGE_CAPACITY, pool_id=pool.id)
-    effect = _checked_effect(session, pool, wish, at.date())
+    effect = _checked_effect(session, pool, wish, at.date(), *_findings_in_reason(wish))
     _check_order(session, pool, wish)
     if effect.needs_second_person:
         return _propose(session, pool, wish, actor, at)
@@ -184,20 +188,21 @@ def _lock_pool(session: Session, key: str) -> PoolRow:
     return pool
 
 
-def _checked_effect(session: Session, pool: PoolRow, wish: PoolWish, today: dt.date) -> Effect:
-    findings = [*_findings(wish), *_findings_in_kind(pool, wish.definition)]
-    if findings:
-        raise InvalidPool(pool.key, findings)
+def _checked_effect(
+    session: Session, pool: PoolRow, wish: PoolWish, today: dt.date, *findings: str
+) -> Effect:
+    own = [*findings_in_definition(wish.definition), *_findings_in_kind(pool, wish.definition)]
+    if own or findings:
+        raise InvalidPool(pool.key, [*own, *findings])
     effect = effect_on(session, pool.id, wish.definition.calendar, today)
     if effect.findings:
         raise InvalidPool(pool.key, effect.findings)
     return effect
 
 
-def _findings(wish: PoolWish) -> list[str]:
+def _findings_in_reason(wish: PoolWish) -> list[str]:
     empty = [] if wish.reason.strip() else ["reason: is empty; say why."]
-    texts = findings_in_text("reason", wish.reason)
-    return [*findings_in_definition(wish.definition), *texts, *empty]
+    return [*findings_in_text("reason", wish.reason), *empty]
 
 
 def _findings_in_kind(pool: PoolRow, definition: PoolDefinition) -> list[str]:

@@ -26,6 +26,7 @@ from tests.route_matrix import (
     OF_ADMINS,
     OF_APPROVALS,
     OF_ONES_OWN,
+    OF_POOLS,
     OPEN_INSIDE,
     ROUNDS,
     STRANGER,
@@ -43,6 +44,7 @@ AREAS = {
     "rounds": ROUNDS,
     "own": OF_ONES_OWN,
     "admins": OF_ADMINS,
+    "pools": OF_POOLS,
 }
 
 
