@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 from sqlmodel import Session
 
 from broker.access import Actor, Role, TeamRole
@@ -103,33 +103,53 @@ def delivery_duties(session: Session, actor: Actor, today: dt.date) -> DeliveryD
     led = [team for team, role in actor.teams.items() if role is TeamRole.TEAM_LEAD]
     if not led and not actor.pools and Role.PLATFORM_ADMIN not in actor.roles:
         return DeliveryDuties()
-    ended = (
-        _ended(today).add_columns(BID.c.team_id, AWARD.c.alternative, DELIVERY.c.author).subquery()
-    )
-    own = and_(ended.c.state == DeliveryState.UNREPORTED, ended.c.team_id.in_(led))
-    counts = select(_count(own), _count(_to_decide(ended, actor, is_lead=bool(led))))
-    to_report, to_decide = session.execute(counts).one()
+    to_report, to_decide = session.execute(
+        select(
+            _count(_unreported(today).where(BID.c.team_id.in_(led))),
+            _count(_waiting(today).where(*_may_decide(actor, is_lead=bool(led)))),
+        )
+    ).one()
     return DeliveryDuties(to_report, to_decide)
 
 
-def _to_decide(ended: Any, actor: Actor, *, is_lead: bool) -> ColumnElement[bool]:
+def _unreported(today: dt.date) -> Select[Any]:
+    """Return the ended awards of which nobody said what came of them."""
+    return _ids(today).where(DELIVERY.c.id.is_(None))
+
+
+def _waiting(today: dt.date) -> Select[Any]:
+    """Return the ended awards whose newest report waits for another person's word."""
+    undecided = (
+        select(DELIVERY.c.bid_id)
+        .outerjoin(VERDICT, VERDICT.c.delivery_id == DELIVERY.c.id)
+        .where(VERDICT.c.delivery_id.is_(None))
+    )
+    waiting = _ids(today).where(DELIVERY.c.id.is_not(None), VERDICT.c.verdict.is_(None))
+    return waiting.where(BID.c.id.in_(undecided))
+
+
+def _ids(today: dt.date) -> Select[Any]:
+    """Return the ids of ended awards, so that a database can begin with a team's or some bids."""
+    ended = _ended(today).with_only_columns(BID.c.id)
+    return ended.where(BID.c.round_id == PUBLISHED_RUN.c.round_id)
+
+
+def _may_decide(actor: Actor, *, is_lead: bool) -> tuple[ColumnElement[bool], ...]:
     """Say which reports somebody may decide on: the rule of access.py, for many at once."""
-    anywhere = is_lead or Role.PLATFORM_ADMIN in actor.roles
+    others = BID.c.team_id.not_in(list(actor.teams)), DELIVERY.c.author != actor.id
+    if is_lead or Role.PLATFORM_ADMIN in actor.roles:
+        return others
     in_own_pool = exists().where(
-        ITEM.c.bid_id == ended.c.award,
-        ITEM.c.number == ended.c.alternative,
+        ITEM.c.bid_id == AWARD.c.bid_id,
+        ITEM.c.number == AWARD.c.alternative,
         ITEM.c.pool_id.in_(actor.pools),
     )
-    return and_(
-        ended.c.state == DeliveryState.WAITING,
-        ended.c.team_id.not_in(list(actor.teams)),
-        ended.c.author != actor.id,
-        literal(value=True) if anywhere else in_own_pool,
-    )
+    return *others, in_own_pool
 
 
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+def _count(awards: Select[Any]) -> ColumnElement[int]:
+    found = awards.subquery()
+    return select(func.count()).select_from(found).scalar_subquery()
 
 
 def _ended(today: dt.date) -> Select[Any]:

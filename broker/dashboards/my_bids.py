@@ -7,6 +7,7 @@ stands in broker/bids/reading.py; here is the list that people sort, filter and 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,9 +146,11 @@ def bid_table(actor: Actor) -> Table:
     return Table("my_bids", "Bids of my teams", columns, _rows(actor), order)
 
 
-def count_standings(session: Session, actor: Actor) -> tuple[BidCount, ...]:
-    """Return how many bids of an actor's teams stand where, by round."""
-    rows = _rows(actor).subquery()
+def count_standings(
+    session: Session, actor: Actor, round_ids: Sequence[str]
+) -> tuple[BidCount, ...]:
+    """Return how many bids of an actor's teams stand where in some rounds."""
+    rows = _rows(actor).where(BID.c.round_id.in_(round_ids)).subquery()
     counted = select(rows.c.round_key, rows.c.state, func.count()).group_by(
         rows.c.round_key, rows.c.state
     )

@@ -82,7 +82,8 @@ def my_market(
     """Return what is somebody's own among some rounds; None for whoever has not signed in."""
     if not may(actor, Action.USE_ACCOUNT):
         return None
-    counts = count_standings(session, actor) if actor.teams else ()
+    shown = [brief.id for brief in strips]
+    counts = count_standings(session, actor, shown) if actor.teams else ()
     bid_in = tuple(brief for brief in strips if _takes_bids(brief, now)) if leads(actor) else ()
     return MyMarket(
         balances=_balances(session, actor) if actor.teams else (),
