@@ -81,6 +81,10 @@ OPEN_INSIDE = [
     *_of_every_round("/rounds/{round}/prices", NOT_FOUND),
     *_of_every_round("/rounds/{round}/prices.csv", NOT_FOUND),
     *_of_every_round("/rounds/{round}/report.json", NOT_FOUND),
+    Row("/admin/policy", EVERYBODY),
+    Row("/admin/policy/versions/1", EVERYBODY, NOT_FOUND),
+    Row("/admin/policy/versions/1.json", EVERYBODY, NOT_FOUND),
+    Row("/admin/policy/replays/none", EVERYBODY, NOT_FOUND),
     Row("/healthz", EVERYBODY),
     Row("/readyz", EVERYBODY),
     Row("/static/app.css", EVERYBODY),
@@ -129,6 +133,10 @@ OF_ONES_OWN = [
     _post("/sign-out", EVERYBODY),
 ]
 OF_ADMINS = [
+    _post("/admin/policy/proposals", ADMINS, INVALID),
+    _post("/admin/policy/proposals/none/activate", ADMINS, NOT_FOUND),
+    _post("/admin/policy/proposals/none/refuse", ADMINS, NOT_FOUND),
+    _post("/admin/policy/replays/none", ADMINS, NOT_FOUND),
     Row("/admin/people", READERS),
     _post("/admin/people/roles", ADMINS, person="noah", role="member", team="red"),
     _post("/admin/people/roles/{proposed}/approve", ADMINS),

@@ -24,6 +24,7 @@ from web.ledger import ledger
 from web.market import market_pages
 from web.notices import notices
 from web.people import people
+from web.policy import policy
 from web.pool_admin import pool_admin
 from web.pools import pools
 from web.receipts import receipts
@@ -53,6 +54,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         ledger,
         accounts,
         people,
+        policy,
         notices,
         deliveries,
         approvals,

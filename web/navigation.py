@@ -27,6 +27,7 @@ AREAS = (
     Area("pools", "pools.index", "Pools"),
     Area("capacity", "capacity.show", "Capacity"),
     Area("deliveries", "deliveries.index", "Deliveries"),
+    Area("policy", "policy.index", "Policy"),
     Area("bids", "bids.index", "My bids", Action.USE_ACCOUNT),
     Area("approvals", "approvals.index", "Approvals", Action.USE_ACCOUNT),
     Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT),

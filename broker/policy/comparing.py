@@ -67,6 +67,11 @@ class Figures:
     payment_credits: int
     jain_millionths: int | None
 
+    @property
+    def jain_ratio(self) -> float | None:
+        """Jain's index as a ratio, for people to read."""
+        return None if self.jain_millionths is None else self.jain_millionths / MILLION
+
 
 @dataclass(frozen=True, slots=True)
 class Winner:

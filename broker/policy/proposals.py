@@ -18,7 +18,7 @@ from broker.audit import ActorId, Change, record
 from broker.errors import InvalidPolicy, NotFound, Refused
 from broker.policy.documents import Policy, policy_sha256, policy_text
 from broker.policy.reading import read_policy
-from broker.policy.tables import PolicyProposalRow
+from broker.policy.tables import PolicyProposalRow, PolicyVersionRow
 from broker.policy.versions import Adoption, adopt_policy, latest_version
 from broker.texts import findings_in_text
 
@@ -26,14 +26,14 @@ PROPOSED, ACTIVATED, REFUSED = "proposed", "activated", "refused"
 
 
 def propose_policy(
-    session: Session, actor: Actor, text: str, reason: str, at: dt.datetime
+    session: Session, actor: Actor, content: bytes, reason: str, at: dt.datetime
 ) -> PolicyProposalRow:
-    """Propose the policy that a text says, and return the proposal.
+    """Propose the policy that a document says, and return the proposal.
 
     Raises: NotAllowed; InvalidPolicy with every finding; Refused if another one waits already.
     """
     require(actor, Action.PROPOSE_POLICY)
-    policy = _read(text, reason)
+    policy = _read(content, reason)
     latest = latest_version(session)
     if latest is not None and latest.document_sha256 == policy_sha256(policy):
         raise InvalidPolicy("to propose", [f"policy: says what version {latest.version} says."])
@@ -80,17 +80,27 @@ def refuse_policy(session: Session, actor: Actor, proposal_id: str, at: dt.datet
     _record(session, proposal, Change(actor.id, at))
 
 
+def find_policy(session: Session, sha256: str) -> Policy:
+    """Return the policy of a version or a proposal by its hash. Raises: NotFound."""
+    for table in (PolicyVersionRow, PolicyProposalRow):
+        same = select(col(table.document)).where(col(table.document_sha256) == sha256)
+        found = session.scalars(same).first()
+        if found is not None:
+            return Policy.model_validate_json(found)
+    raise NotFound("There is no policy with this hash.")
+
+
 def waiting_proposal(session: Session) -> PolicyProposalRow | None:
     """Return the proposal that waits for its second person."""
     waiting = select(PolicyProposalRow).where(col(PolicyProposalRow.state) == PROPOSED)
     return session.scalars(waiting).first()
 
 
-def _read(text: str, reason: str) -> Policy:
-    """Read what was entered. Raises: InvalidPolicy with what is wrong with text and reason."""
+def _read(content: bytes, reason: str) -> Policy:
+    """Read what was entered. Raises: InvalidPolicy with what is wrong with document and reason."""
     findings = list(_findings_in_reason(reason))
     try:
-        policy = read_policy(text.encode())
+        policy = read_policy(content)
     except InvalidPolicy as error:
         raise InvalidPolicy("to propose", [*error.findings, *findings]) from error
     if findings:
