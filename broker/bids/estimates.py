@@ -11,7 +11,7 @@ payments are whole credits.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +19,7 @@ from sqlmodel import Session
 
 from allocation.problem import Tier
 from broker.access import Action, Actor, require
+from broker.approvals.standings import approvals_for
 from broker.bids.chances import Chance, Past, chance_of, past_of
 from broker.bids.desks import Desk
 from broker.bids.drafts import BidDraft, DraftAlternative, numbered
@@ -28,7 +29,7 @@ from broker.bids.writing import BidWish, desk_of
 from broker.deliveries.records import track_records
 from broker.policy.documents import Fact, Policy
 from broker.policy.pledges import Pledge
-from broker.policy.rules import Asked, Bar, bars_of
+from broker.policy.rules import ApprovalStanding, Asked, Bar, bars_of
 from broker.policy.scores import (
     NO_RECORD,
     Factor,
@@ -134,6 +135,7 @@ class Sight:
     desk: Desk
     past: Past
     record: TrackRecord
+    approvals: Mapping[str, ApprovalStanding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,13 @@ def look_up(session: Session, actor: Actor, wish: BidWish, at: dt.datetime) -> S
     Raises: NotFound, NotAllowed.
     """
     require(actor, Action.READ_TEAM_BIDS, team_id=wish.team_id)
-    desk = desk_of(session, wish, find_round(session, wish.round_key), at)
+    row = find_round(session, wish.round_key)
+    desk = desk_of(session, wish, row, at)
     past = past_of(session, desk.round, wish.draft.pool_keys)
-    return Sight(desk, past, track_records(session, at).get(desk.team_key, NO_RECORD))
+    record = track_records(session, at).get(desk.team_key, NO_RECORD)
+    asks = desk.policy is not None and desk.policy.approvals
+    approvals = approvals_for(session, row, at) if asks else {}
+    return Sight(desk, past, record, approvals.get(desk.team_key, {}))
 
 
 def opinion_of(sight: Sight, draft: BidDraft) -> Opinion:
@@ -181,7 +187,7 @@ def opinion_of(sight: Sight, draft: BidDraft) -> Opinion:
         multiplier_percent=percent,
         factors=factors,
         policy_version=desk.policy_version,
-        bars=tuple(bars_of(desk.policy, _asked(draft, desk))),
+        bars=tuple(bars_of(desk.policy, _asked(draft, sight))),
         readiness=readiness_of(draft.pledge, desk.policy),
     )
     return Opinion(tuple(findings_in_draft(draft, desk)), estimated)
@@ -216,7 +222,8 @@ def _ready(field: str, words: str, rule: Fact | None, *, is_there: bool) -> Read
     return Ready(field, words, is_there, rule.is_required, present, missing)
 
 
-def _asked(draft: BidDraft, desk: Desk) -> Asked:
+def _asked(draft: BidDraft, sight: Sight) -> Asked:
+    desk = sight.desk
     pools = {
         number: tuple(
             desk.pools[key].asked
@@ -225,7 +232,8 @@ def _asked(draft: BidDraft, desk: Desk) -> Asked:
         )
         for number, one in numbered(draft)
     }
-    return Asked(desk.team_key, draft.pledge, pools)
+    most = {number: one.largest_offer_credits or 0 for number, one in numbered(draft)}
+    return Asked(desk.team_key, draft.pledge, pools, most, sight.approvals)
 
 
 def _alternatives(
