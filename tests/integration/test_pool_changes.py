@@ -64,11 +64,11 @@ def ahead(market: Database) -> Database:
 
 
 @pytest.fixture
-def closed(market: Database) -> Database:
+def closed(either_market: Database) -> Database:
     """Return a market with one round that is closed and not published."""
-    bring(market, described(a_round()))
-    bring_people(market, Places(other_team="blue"))
-    return market
+    bring(either_market, described(a_round()))
+    bring_people(either_market, Places(other_team="blue"))
+    return either_market
 
 
 def approve(db: Database, who: str, version_id: str) -> None:
