@@ -48,6 +48,13 @@ from broker.tables import AwardRow, BidRow, ListPriceRow, PoolRow, RoundRow, Run
 ROUNDS = 6
 """How many past rounds a policy is replayed on."""
 WAITING, SOLVING, DONE, FAILED = "waiting", "solving", "done", "failed"
+BUDGET_SECONDS = 105.0
+"""How long the replays of a policy may be solved together; what one leaves, others get.
+
+A round that is proven in its part of it is what `broker run` publishes; another one says that it is
+not proven.
+"""
+LEAST_SECONDS = 5.0
 LONGEST = dt.timedelta(minutes=5)
 """After this time whoever solves a replay is taken to have stopped."""
 REPLAYER = ActorId("replays")
@@ -172,7 +179,7 @@ def _claim(session: Session, sha256: str | None, at: dt.datetime) -> _Claim | No
         row.key,
         at,
         problem,
-        Options(pricing=_pricing(row, run, policy)),
+        Options(_seconds_for(session, replay), pricing=_pricing(row, run, policy)),
         run.id,
         _real(session, run),
         _credits_by_team(session, row, problem),
@@ -188,6 +195,20 @@ def _open(sha256: str | None, at: dt.datetime) -> Any:
         waiting = waiting.where(col(replay.policy_sha256) == sha256)
     ordered = waiting.order_by(col(replay.asked_at), col(replay.id)).limit(1)
     return ordered.with_for_update(skip_locked=True)
+
+
+def _seconds_for(session: Session, replay: PolicyReplayRow) -> float:
+    """Return how long a replay may be solved: its part of what the earlier ones left."""
+    others = [one for one in replays_of(session, replay.policy_sha256) if one.id != replay.id]
+    left = 1 + sum(one.state in {WAITING, SOLVING} for one in others)
+    used = sum(_seconds_of(one) for one in others)
+    return max(LEAST_SECONDS, (BUDGET_SECONDS - used) / left)
+
+
+def _seconds_of(replay: PolicyReplayRow) -> float:
+    if replay.started_at is None or replay.finished_at is None:
+        return 0.0
+    return (replay.finished_at - replay.started_at).total_seconds()
 
 
 def _pricing(row: RoundRow, run: RunRow, policy: Policy) -> Pricing:

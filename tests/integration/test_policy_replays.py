@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from allocation.engine.portfolio import allocate
 from allocation.errors import NoOutcome
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Status
-from allocation.problem import Problem
+from allocation.problem import Problem, RoundKey
 from allocation.wire import problem_sha256
 from broker.access import ANONYMOUS, service
 from broker.audit import ActorId
-from broker.db import Database, reading, transact
+from broker.background import replay_what_is_asked
+from broker.db import Database, connect, reading, transact
 from broker.errors import NotAllowed, Refused
 from broker.policy.comparing import (
     Comparison,
@@ -31,12 +33,13 @@ from broker.policy.comparing import (
     comparison_from_document,
     jain_millionths,
 )
-from broker.policy.documents import Policy, policy_sha256
+from broker.policy.documents import Policy, policy_sha256, policy_text
 from broker.policy.refreezing import problem_under
-from broker.policy.replaying import ask_replays, replay_next, replays_of
+from broker.policy.replaying import BUDGET_SECONDS, ask_replays, replay_next, replays_of
 from broker.policy.tables import PolicyReplayRow
 from broker.rounds import close_round, find_round
 from tests.builders import an_alternative, an_item
+from tests.commands import Broker
 from tests.markets import (
     NOON,
     a_database,
@@ -251,3 +254,57 @@ def test_the_baseline_solver_of_other_tests_is_compared_as_well(market: Database
     bring(market, described(a_scarce_problem()))
     run_it(market, solve=better_baseline)
     assert replayed(market, CALM).replayed.value >= replayed(market, CALM).real.value
+
+
+def test_the_replays_of_a_policy_share_a_budget_and_what_one_leaves_others_get(
+    market: Database,
+) -> None:
+    for number in range(3):
+        key = RoundKey(f"sprint-{number}")
+        problem = dataclasses.replace(a_scarce_problem(), round_key=key)
+        bring(market, described(problem))
+        run_it(market, str(key))
+    present = [NOON + dt.timedelta(hours=2)]
+    limits: list[float] = []
+
+    def slow(problem: Problem, options: Options, report: Callable[[Progress], None]) -> Outcome:
+        limits.append(options.time_limit_seconds)
+        is_first = len(limits) == 1
+        present[0] += dt.timedelta(seconds=5 if is_first else options.time_limit_seconds)
+        return better_baseline(problem, options, report)
+
+    ask(market, CALM)
+    while replay_next(market, lambda: present[0], slow):
+        pass
+    assert limits == [
+        BUDGET_SECONDS / 3,
+        pytest.approx((BUDGET_SECONDS - 5) / 2),
+        pytest.approx((BUDGET_SECONDS - 5) / 2),
+    ]
+
+
+def test_the_worker_replays_what_is_asked_and_lives_on_where_one_fails(market: Database) -> None:
+    a_decided_round(market, a_policy())
+    ask(market, CALM)
+    replay_what_is_asked(market, at(3), _failing, seconds=0.1)
+    assert replays(market, CALM)[0].state == "failed"
+    ask(market, CALM)
+    replay_what_is_asked(market, at(4), solve, seconds=0.1)
+    assert replays(market, CALM)[0].state == "done"
+
+
+def test_the_command_replays_a_policy_from_a_file_and_tells_each_round(
+    broker: Broker, migrated: Broker, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    db = connect(environment["BROKER_DATABASE_URL"])
+    a_decided_round(db, a_policy())
+    file = tmp_path / "calm.json"
+    file.write_text(policy_text(CALM))
+    said = json.loads(broker("policy", "replay", "--file", file, "--json").out)
+    [one] = said["replays"]
+    assert (one["round_key"], one["state"]) == ("sprint-1", "done")
+    assert {winner["bid_key"] for winner in one["result"]["winners"]} == {"a", "b"}
+    assert "the same outcome" in migrated("policy", "replay", "1").out
+    assert broker("policy", "replay", "9").code == 2
+    assert broker("policy", "replay", "1", "--file", file).code == 2
+    db.dispose()
