@@ -1,6 +1,8 @@
 """`python -m bench.pages`: how long pages take in a market with a long past.
 
-Prints what it measured and writes it as its part of docs/BENCHMARKS.md. A market of 20,000 bids on 100 pools is filled through the services: rounds that were decided by
+Prints what it measured and writes it as its part of docs/BENCHMARKS.md.
+
+A market of 20,000 bids on 100 pools is filled through the services: rounds that were decided by
 the simple rules, and one that is open for bids. The lead of the team that bids most then asks the
 application for pages, without a network in between; what is measured is the whole answer.
 """
@@ -61,9 +63,10 @@ TEXT = f"""## Pages in a market with a long past
 
 A market of {BIDS:,} bids on {POOLS} pools and {TEAMS} teams: {DECIDED_ROUNDS} rounds that were
 decided by the simple rules and one that is open. The lead of the team with the most bids asks for
-pages; each is asked for several times, and before that once. Milliseconds are of the whole answer
-inside the process, with nothing between it and who asks; the target is a median of {TARGET_MS} ms.
-*Questions* is how often a page asks the database."""
+pages; each is asked for several times, and before that twice. What is measured is the whole answer
+inside the process, with nothing between it and who asks. *Work* is the process's own, so that
+others on the same machine count little; its target is a median of {TARGET_MS} ms. The wall clock
+stands beside it. *Questions* is how often a page asks the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,10 @@ class Took:
     """How long a page took, and how often it asked the database. Units: milliseconds, sorted."""
 
     page: str
-    milliseconds: tuple[float, ...]
+    work: tuple[float, ...]
+    wall: tuple[float, ...]
     questions: int
     body_bytes: int
-
-    @property
-    def median_ms(self) -> float:
-        """What the page takes as a rule."""
-        return median(self.milliseconds)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -93,7 +92,7 @@ def main(words: Sequence[str] | None = None) -> int:
             fill(file)
         took = list(measure(file, asked.times))
     write_part(took)
-    return 0 if all(one.median_ms <= TARGET_MS for one in took) else 1
+    return 0 if all(median(one.work) <= TARGET_MS for one in took) else 1
 
 
 # --- a market with a long past -----------------------------------------------------------------
@@ -184,14 +183,14 @@ def _busiest(session: Session) -> str:
 
 
 def measure(file: Path, times: int) -> Iterator[Took]:
-    """Ask for every page so many times, after once."""
+    """Ask for every page so many times, after twice."""
     app = create_app(Settings(f"sqlite:///{file}"), _at(DECIDED_ROUNDS))
     browser, token = _browser(app)
     for page in _pages(app.extensions["desk"].db):
         ask = _asking(browser, page, token)
         questions, body_bytes = _counted(app, ask)
-        took = tuple(sorted(_timed(ask) for _ in range(times)))
-        yield Took(page, took, questions, body_bytes)
+        work, wall = zip(*(_timed(ask) for _ in range(times)), strict=True)
+        yield Took(page, tuple(sorted(work)), tuple(sorted(wall)), questions, body_bytes)
     app.extensions["desk"].db.dispose()
 
 
@@ -264,14 +263,16 @@ _FORM = {
 }
 
 
-def _timed(ask: Callable[[], int]) -> float:
-    began = time.perf_counter()
+def _timed(ask: Callable[[], int]) -> tuple[float, float]:
+    """Return the work of an answer, and what the wall clock said meanwhile."""
+    worked, began = time.process_time(), time.perf_counter()
     ask()
-    return 1000 * (time.perf_counter() - began)
+    return 1000 * (time.process_time() - worked), 1000 * (time.perf_counter() - began)
 
 
 def _counted(app: Flask, ask: Callable[[], int]) -> tuple[int, int]:
-    """Ask once, and count the questions to the database."""
+    """Ask twice, and count the questions to the database that the second answer needs."""
+    ask()
     asked: list[str] = []
 
     def note(_1: object, _2: object, statement: str, *_: object) -> None:
@@ -290,7 +291,7 @@ def _counted(app: Flask, ask: Callable[[], int]) -> tuple[int, int]:
 
 def write_part(took: Sequence[Took]) -> None:
     """Print the pages, and write them as this command's part of the document."""
-    heads = ("page", "median", "95 %", "questions", "size")
+    heads = ("page", "work, median", "work, 95 %", "wall, median", "questions", "size")
     lines = [_line(heads), _line(["---", *["---:"] * (len(heads) - 1)]), *map(_row, took)]
     print("\n".join(lines))
     said = f"{describe_machine()}; load before {load_average()}."
@@ -298,9 +299,9 @@ def write_part(took: Sequence[Took]) -> None:
 
 
 def _row(one: Took) -> str:
-    late = one.milliseconds[int(0.95 * (len(one.milliseconds) - 1))]
-    cells = (_name(one.page), f"{one.median_ms:.0f} ms", f"{late:.0f} ms", str(one.questions))
-    return _line([*cells, f"{one.body_bytes / 1000:.0f} kB"])
+    late = one.work[int(0.95 * (len(one.work) - 1))]
+    times = [f"{ms:.0f} ms" for ms in (median(one.work), late, median(one.wall))]
+    return _line([_name(one.page), *times, str(one.questions), f"{one.body_bytes / 1000:.0f} kB"])
 
 
 def _name(page: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.routing import Rule
+from werkzeug.routing import IntegerConverter, Rule
 from werkzeug.test import TestResponse
 
 from tests.screens import links_of
@@ -27,6 +27,8 @@ asked for something, what else could be asked of it is left out."""
 HX = {"HX-Request": "true"}
 LAST = ("/account/", "/admin/people/", "/sign-out")
 """Forms that may end the visit are sent last, in this order."""
+NUMBERS = ("1", "999")
+"""What stands for a number of which nothing is known."""
 Words = Mapping[str, Sequence[str]]
 """What may stand for an argument of a route, by `blueprint.argument` or by the argument alone."""
 
@@ -149,11 +151,13 @@ def _filled(rule: Rule, words: Words) -> Iterator[str]:
 
 
 def _choices(rule: Rule, name: str, words: Words) -> Sequence[str]:
-    closed = getattr(rule._converters[name], "items", None)
+    converter = rule._converters[name]  # nothing else tells
+    closed = getattr(converter, "items", None)
     if closed:
         return sorted(closed)
     blueprint = rule.endpoint.partition(".")[0]
-    return words.get(f"{blueprint}.{name}", words.get(name, ("nothing",)))
+    unknown = NUMBERS if isinstance(converter, IntegerConverter) else ("nothing",)
+    return words.get(f"{blueprint}.{name}", words.get(name, unknown))
 
 
 # --- reading a page ----------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from broker.notices.reading import unread_count
-from web.auth import current_actor
+from web.auth import signed_in
 from web.desk import installed_for, market
 
 
@@ -33,6 +32,6 @@ def is_swap() -> bool:
 
 def _frame() -> dict[str, Any]:
     """Return what stands around every page."""
+    found = signed_in()
     with market() as session:
-        unread = unread_count(session, current_actor())
-        return {"purpose": installed_for(session), "unread": unread}
+        return {"purpose": installed_for(session), "unread": found.unread if found else 0}

@@ -9,12 +9,13 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlmodel import Session, col
 
 from broker.access import Actor, Role, TeamRole
 from broker.audit import ActorId
 from broker.errors import NotFound
+from broker.notices.tables import NoticeRow
 from broker.people.sessions import SEEN_EVERY, hashed, is_live
 from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import PersonRow, PersonSessionRow, RoleGrantRow
@@ -22,18 +23,27 @@ from broker.people.tables import PersonRow, PersonSessionRow, RoleGrantRow
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person in a session; `is_stale` says that it is time to note the session as seen."""
+    """A person in a session, with the number of their notices that they have not read.
+
+    `is_stale` says that it is time to note the session as seen.
+    """
 
     actor: Actor
     session_id: str
     person_key: str
+    unread: int
     is_stale: bool
 
 
 def actor_of_secret(session: Session, secret: str, at: dt.datetime) -> SignedIn | None:
     """Return who is behind a browser's secret; None if nobody is, or not any more."""
+    unread = select(func.count()).where(
+        col(NoticeRow.person_id) == col(PersonSessionRow.person_id),
+        col(NoticeRow.in_app) == 1,
+        col(NoticeRow.read_at).is_(None),
+    )
     rows = session.execute(
-        select(PersonSessionRow, PersonRow, RoleGrantRow)
+        select(PersonSessionRow, PersonRow, RoleGrantRow, unread.scalar_subquery())
         .join(PersonRow, col(PersonRow.id) == col(PersonSessionRow.person_id))
         .outerjoin(RoleGrantRow, and_(col(RoleGrantRow.person_id) == col(PersonRow.id), in_force()))
         .where(
@@ -44,9 +54,10 @@ def actor_of_secret(session: Session, secret: str, at: dt.datetime) -> SignedIn 
     ).all()
     if not rows:
         return None
-    begun, person, _ = rows[0]
-    actor = _actor(person, [grant for _, _, grant in rows if grant is not None])
-    return SignedIn(actor, begun.id, person.key, is_stale=at - begun.seen_at >= SEEN_EVERY)
+    begun, person, _, count = rows[0]
+    actor = _actor(person, [grant for _, _, grant, _ in rows if grant is not None])
+    is_stale = at - begun.seen_at >= SEEN_EVERY
+    return SignedIn(actor, begun.id, person.key, count or 0, is_stale)
 
 
 def actor_of_person(session: Session, key: str) -> Actor:

@@ -115,6 +115,7 @@ def words(worlds: Mapping[str, Path]) -> Words:
     return {
         "rounds.key": (*rounds, "nothing"),
         "pools.key": (*pools, "nothing"),
+        "pool_admin.key": (*pools, "nothing"),
         "ledger.key": (*teams, "nothing"),
         "bid_id": bids,
         "receipt_id": bids,
