@@ -57,6 +57,7 @@ class Action(StrEnum):
     PROPOSE_POLICY = "propose-policy"
     ACTIVATE_POLICY = "activate-policy"
     REPLAY_POLICY = "replay-policy"
+    ASK_WHAT_WOULD_HAVE_WON = "ask-what-would-have-won"
     SEND_NOTICES = "send-notices"
     READ_PEOPLE = "read-people"
     MANAGE_PEOPLE = "manage-people"
@@ -136,6 +137,7 @@ _RULES: Mapping[Action, _Rule] = {
     Action.PROPOSE_POLICY: _Rule(roles=_ADMIN),
     Action.ACTIVATE_POLICY: _Rule(roles=_ADMIN),
     Action.REPLAY_POLICY: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.ASK_WHAT_WOULD_HAVE_WON: _Rule(roles=_ADMIN, teams=_TEAM),
     Action.SEND_NOTICES: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.READ_PEOPLE: _Rule(roles=_READERS),
     Action.MANAGE_PEOPLE: _Rule(roles=_ADMIN_OR_SERVICE),

@@ -1,9 +1,9 @@
-"""What happens by itself: two periodic jobs, so that no request has to wait for them.
+"""What happens by itself: three periodic jobs, so that no request has to wait for them.
 
-Every minute one job explains what is due and the other replays policies on past rounds, each for
-less than a minute; what is left waits for the next. Nothing is queued that the database does not
-know, so a job that is lost loses nothing. What is computed stands in counterfactuals/working.py
-and policy/replaying.py.
+Every minute one job explains what is due, one answers what people ask about declined bids and one
+replays policies on past rounds, each for less than a minute; what is left waits for the next.
+Nothing is queued that the database does not know, so a job that is lost loses nothing. What is
+computed stands in counterfactuals/working.py, counterfactuals/answering.py and policy/replaying.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from huey import MemoryHuey, crontab
 
 from allocation.errors import AllocationError
 from broker.clock import Clock
+from broker.counterfactuals.answering import Bench, answer_next, has_question
 from broker.counterfactuals.answers import rounds_to_explain
 from broker.counterfactuals.working import Budget, explain_due, processes
 from broker.db import Database, reading
@@ -26,8 +27,12 @@ from broker.runs import Solve
 EVERY_MINUTE = crontab(minute="*")
 BUDGET = Budget(seconds=45.0, seconds_per_bid=5.0, workers=1)
 """What the job may use of a minute; one process, so that the others are left to the market."""
+ASKED_BUDGET = Budget(seconds=45.0, seconds_per_bid=20.0, workers=1)
+"""What one question may use: more for each bid than the job that goes through all of them."""
+ANSWER_SECONDS = 50.0
+"""How long of every minute a job looks for questions, so that nobody waits for the next."""
 REPLAY_SECONDS = 50.0
-"""How long of every minute the other job looks for replays, so that nobody waits for the next."""
+"""How long of every minute another job looks for replays, so that nobody waits for the next."""
 PAUSE_SECONDS = 2.0
 
 log = structlog.get_logger()
@@ -40,7 +45,10 @@ def background(db: Database, clock: Clock, solve: Solve) -> Any:
     explain = every_minute(lambda: explain_what_is_due(db, clock))
     every_minute = huey.periodic_task(EVERY_MINUTE, name="replay")
     replay = every_minute(lambda: replay_what_is_asked(db, clock, solve, REPLAY_SECONDS))
+    every_minute = huey.periodic_task(EVERY_MINUTE, name="answer")
+    answer = every_minute(lambda: answer_what_is_asked(db, clock, ANSWER_SECONDS))
     explain()
+    answer()
     replay()
     return huey
 
@@ -56,6 +64,24 @@ def explain_what_is_due(db: Database, clock: Clock) -> None:
                     log.info("round.explained", round_key=explained.round_key)
     except BrokerError as error:
         log.warning("round.not-explained", why=str(error))
+
+
+def answer_what_is_asked(db: Database, clock: Clock, seconds: float) -> None:
+    """Answer questions for some time, as people ask; what fails is taken up again later."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if has_question(db, clock()):
+                with processes(ASKED_BUDGET) as executor:
+                    _answer_all(Bench(db, ASKED_BUDGET, clock, executor), until)
+        except (AllocationError, BrokerError) as error:
+            log.warning("question.not-answered", why=str(error))
+        time.sleep(min(PAUSE_SECONDS, max(0.0, until - time.monotonic())))
+
+
+def _answer_all(bench: Bench, until: float) -> None:
+    while time.monotonic() < until and answer_next(bench):
+        log.info("question.answered")
 
 
 def replay_what_is_asked(db: Database, clock: Clock, solve: Solve, seconds: float) -> None:

@@ -67,6 +67,7 @@ OPEN_INSIDE = [
     Row("/pools/gpu/holders.csv", EVERYBODY),
     Row("/receipts/{award}", EVERYBODY),
     Row("/receipts/{award}.json", EVERYBODY),
+    Row("/receipts/{lost}", EVERYBODY),
     Row("/receipts/{sealed}", EVERYBODY, NOT_FOUND),
     Row("/receipts/{sealed}.json", EVERYBODY, NOT_FOUND),
     Row("/deliveries", EVERYBODY),
@@ -114,6 +115,10 @@ OF_A_TEAM = [
     _post("/bids/{sealed}/withdraw", RED_LEAD, CONFLICT, version="9"),
     _post("/bids/{award}/withdraw", OTHER_TEAM, CONFLICT, version="1"),
     _post("/bids/{sealed}/template", RED_LEAD, name="Again"),
+    _post("/receipts/{lost}/exact", OTHER_TEAM | ADMINS),
+    _post("/receipts/{lost}/what-if", OTHER_TEAM | ADMINS, offer="7"),
+    _post("/receipts/{sealed}/exact", frozenset()),
+    _post("/receipts/{sealed}/what-if", frozenset(), offer="7"),
     _post("/deliveries/{award}/report", OTHER_TEAM, CONFLICT),
     _post("/deliveries/{award}/verdict", DECIDE, CONFLICT, verdict="confirmed", version="9"),
 ]

@@ -27,6 +27,7 @@ from web.people import people
 from web.policy import policy
 from web.pool_admin import pool_admin
 from web.pools import pools
+from web.questions import questions
 from web.receipts import receipts
 from web.round_actions import round_actions
 from web.rounds import rounds
@@ -51,6 +52,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         pool_admin,
         capacity,
         receipts,
+        questions,
         ledger,
         accounts,
         people,

@@ -7,21 +7,38 @@ import json
 from flask import Blueprint, Response
 
 from allocation.problem import Tier
+from broker.dashboards.questions import asking
 from broker.dashboards.receipt_documents import receipt_document
 from broker.dashboards.receipts import Receipt, receipt
+from web.auth import current_actor
 from web.charts import ColumnChart, use_columns
-from web.desk import market
+from web.desk import market, now
 from web.hypermedia import answer
+from web.what_if_forms import WhatIfForm
 
 receipts = Blueprint("receipts", __name__)
 
 
 @receipts.get("/receipts/<receipt_id>")
 def show(receipt_id: str) -> Response:
-    """Show the decision on a bid with the facts that decided it."""
+    """Show the decision on a bid with the facts that decided it; parts of it watch for answers."""
+    return receipt_page(receipt_id)
+
+
+def receipt_page(receipt_id: str, form: WhatIfForm | None = None) -> Response:
+    """Return a receipt; a what-if that was refused comes back with what was typed."""
     with market() as session:
         screen = receipt(session, receipt_id)
-    return answer("receipt", screen=screen, chart=_chart(screen), receipt_id=receipt_id)
+        asked = asking(session, current_actor(), screen, receipt_id, now())
+    return answer(
+        "receipt",
+        swaps=("would_have_won", "what_ifs"),
+        screen=screen,
+        asking=asked,
+        form=form or WhatIfForm(),
+        chart=_chart(screen),
+        receipt_id=receipt_id,
+    )
 
 
 @receipts.get("/receipts/<receipt_id>.json")

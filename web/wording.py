@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from allocation.counterfactuals import Standing
+from allocation.counterfactuals import Standing, Verdict
 from allocation.outcome import (
     FloorReport,
     PriceRule,
@@ -157,6 +157,25 @@ STANDINGS: Mapping[str, StandingWords] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class VerdictWords:
+    """Whether a changed bid would have won, and how sure that is."""
+
+    answer: str
+    standing: str
+
+
+VERDICTS: Mapping[str, VerdictWords] = {
+    Verdict.WINS: VerdictWords("Yes", "exact"),
+    Verdict.LOSES: VerdictWords("No", "exact"),
+    Verdict.UNKNOWN: VerdictWords("Undecided", "not proven in the time for it"),
+}
+LATE_ANSWER = (
+    "Nothing has begun on it for a minute. Answers come from `broker worker`, which `broker serve` "
+    "and `broker demo` start with them."
+)
+
+
 ROLES: Mapping[str, str] = {
     "platform-admin": "Platform admin",
     "finance-auditor": "Finance auditor",
@@ -270,6 +289,8 @@ def register(app: Flask) -> None:
         TIE_BREAK_WORDS=TIE_BREAKS,
         STOP_WORDS=STOPS,
         STANDING_WORDS=STANDINGS,
+        VERDICT_WORDS=VERDICTS,
+        LATE_ANSWER=LATE_ANSWER,
         DELIVERY_WORDS=DELIVERIES,
         FLOORED_ESTIMATE=FLOORED_ESTIMATE,
         ROLE_WORDS=ROLES,

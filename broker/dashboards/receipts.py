@@ -58,10 +58,14 @@ class AlternativeFacts:
     items: tuple[ItemFacts, ...]
 
     @property
+    def span_days(self) -> int:
+        """How many days a placement takes, from its first to its last."""
+        return max(item.offset_days + item.days for item in self.items)
+
+    @property
     def last_day(self) -> dt.date:
         """The last day that any placement of this alternative could use."""
-        span = max(item.offset_days + item.days for item in self.items)
-        return self.latest_start + dt.timedelta(days=span - 1)
+        return self.latest_start + dt.timedelta(days=self.span_days - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ class Receipt:
     bid_key: str
     title: str
     team: str
+    team_id: str
     submitted_at: dt.datetime | None
     round: RoundBrief
     run: PublishedRun
@@ -174,6 +179,7 @@ def receipt(session: Session, bid_id: str) -> Receipt:
         bid_key=bid["bid_key"],
         title=bid["title"],
         team=bid["team"],
+        team_id=bid["team_id"],
         submitted_at=bid["submitted_at"],
         round=brief,
         run=run,
@@ -201,6 +207,7 @@ def _decided_bid(bid_id: str) -> Select[Any]:
             BID.c.title,
             BID.c.submitted_at,
             TEAM.c.name.label("team"),
+            BID.c.team_id,
         )
         .select_from(BID)
         .join(ROUND, ROUND.c.id == BID.c.round_id)

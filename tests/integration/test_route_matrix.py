@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from broker.config import Settings
 from broker.db import Database, reading, transact
 from broker.people.grants import Grant, propose_grant
-from broker.tables import AwardRow, BidRow, ItemRow, PoolRow, RoundRow, TeamRow
+from broker.tables import AwardRow, BidRow, DeclineRow, ItemRow, PoolRow, RoundRow, TeamRow
 from tests.approvals import ask as ask_for_approval
 from tests.cast import NAMES, NEWCOMER, OPERATOR, OTHER_LEAD, Browser, signed_in, stranger
 from tests.markets import NOON
@@ -77,6 +77,13 @@ def ids(past_market: Database) -> Mapping[str, str]:
             .where(col(PoolRow.key) == "gpu")
             .limit(1)
         )
+        lost = session.scalar(
+            select(col(DeclineRow.bid_id))
+            .join(BidRow, col(BidRow.id) == col(DeclineRow.bid_id))
+            .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
+            .where(col(TeamRow.key) == "team-0")
+            .limit(1)
+        )
         sealed = session.scalar(
             select(col(BidRow.id))
             .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
@@ -86,6 +93,7 @@ def ids(past_market: Database) -> Mapping[str, str]:
         red = session.scalars(select(col(TeamRow.id)).where(col(TeamRow.key) == "red")).one()
     return {
         "award": str(award),
+        "lost": str(lost),
         "sealed": str(sealed),
         "proposed": proposed.id,
         "red": red,
