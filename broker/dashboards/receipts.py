@@ -184,16 +184,16 @@ def receipt(session: Session, bid_id: str) -> Receipt:
         round=brief,
         run=run,
         alternatives=alternatives,
-        award=_award(session, run.run_id, bid_id, alternatives),
+        award=None if decline else _award(session, run.run_id, bid_id, alternatives),
         decline=decline,
         place=_place(session, brief.id, decline),
-        score=_score(session, bid_id, brief),
+        score=_score(session, bid["BidRow"], brief),
     )
 
 
-def _score(session: Session, bid_id: str, brief: RoundBrief) -> ScoreFacts:
+def _score(session: Session, bid: BidRow, brief: RoundBrief) -> ScoreFacts:
     at = brief.closed_at or dt.datetime.combine(brief.starts_on, dt.time(), dt.UTC)
-    score = score_of(session, session.get_one(BidRow, bid_id), at)
+    score = score_of(session, bid, at)
     factors = tuple(FactorFacts(factor.percent, factor.reason) for factor in score.factors)
     bars = tuple(BarFacts(bar.alternative, bar.reason, bar.detail) for bar in score.bars)
     return ScoreFacts(score.multiplier_percent, score.policy_version, factors, bars)
@@ -202,6 +202,7 @@ def _score(session: Session, bid_id: str, brief: RoundBrief) -> ScoreFacts:
 def _decided_bid(bid_id: str) -> Select[Any]:
     return (
         select(
+            BidRow,
             ROUND.c.key.label("round_key"),
             BID.c.key.label("bid_key"),
             BID.c.title,
@@ -218,36 +219,32 @@ def _decided_bid(bid_id: str) -> Select[Any]:
 
 
 def _alternatives(session: Session, bid_id: str) -> tuple[AlternativeFacts, ...]:
-    items = _items(session, bid_id)
-    asked = [name for name in AlternativeFacts.__slots__ if name != "items"]
+    asked = [ALTERNATIVE.c[name] for name in AlternativeFacts.__slots__ if name != "items"]
     rows = session.execute(
-        select(*(ALTERNATIVE.c[name] for name in asked))
-        .where(ALTERNATIVE.c.bid_id == bid_id)
-        .order_by(ALTERNATIVE.c.number)
-    ).mappings()
-    return tuple(AlternativeFacts(**row, items=tuple(items.get(row["number"], ()))) for row in rows)
-
-
-def _items(session: Session, bid_id: str) -> dict[int, list[ItemFacts]]:
-    rows = session.execute(
-        select(
-            ITEM.c.number,
-            POOL.c.key,
-            POOL.c.name,
-            POOL.c.unit,
-            ITEM.c.offset_days,
-            ITEM.c.days,
-            ITEM.c.units_per_lot,
+        select(*asked, *_ITEM_FACTS)
+        .select_from(ALTERNATIVE)
+        .join(
+            ITEM, (ITEM.c.bid_id == ALTERNATIVE.c.bid_id) & (ITEM.c.number == ALTERNATIVE.c.number)
         )
-        .select_from(ITEM)
         .join(POOL, POOL.c.id == ITEM.c.pool_id)
-        .where(ITEM.c.bid_id == bid_id)
-        .order_by(ITEM.c.number, ITEM.c.position)
+        .where(ALTERNATIVE.c.bid_id == bid_id)
+        .order_by(ALTERNATIVE.c.number, ITEM.c.position)
     )
-    items: dict[int, list[ItemFacts]] = {}
-    for number, *facts in rows:
-        items.setdefault(number, []).append(ItemFacts(*facts))
-    return items
+    items: dict[tuple[Any, ...], list[ItemFacts]] = {}
+    for row in rows:
+        facts = tuple(row)
+        items.setdefault(facts[: len(asked)], []).append(ItemFacts(*facts[len(asked) :]))
+    return tuple(AlternativeFacts(*facts, tuple(found)) for facts, found in items.items())
+
+
+_ITEM_FACTS = (
+    POOL.c.key,
+    POOL.c.name,
+    POOL.c.unit,
+    ITEM.c.offset_days,
+    ITEM.c.days,
+    ITEM.c.units_per_lot,
+)
 
 
 def _award(
