@@ -65,8 +65,9 @@ A market of {BIDS:,} bids on {POOLS} pools and {TEAMS} teams: {DECIDED_ROUNDS} r
 decided by the simple rules and one that is open. The lead of the team with the most bids asks for
 pages; each is asked for several times, and before that twice. What is measured is the whole answer
 inside the process, with nothing between it and who asks. *Work* is the process's own, so that
-others on the same machine count little; its target is a median of {TARGET_MS} ms. The wall clock
-stands beside it. *Questions* is how often a page asks the database."""
+others on the same machine count little; its target, for the market's home and every page about
+bids, is a median of {TARGET_MS} ms. The wall clock stands beside it. *Questions* is how often a
+page asks the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,12 @@ class Took:
     wall: tuple[float, ...]
     questions: int
     body_bytes: int
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether the page meets the target, or has none."""
+        has_target = self.page == "/" or "/bids" in self.page
+        return not has_target or median(self.work) <= TARGET_MS
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -92,7 +99,7 @@ def main(words: Sequence[str] | None = None) -> int:
             fill(file)
         took = list(measure(file, asked.times))
     write_part(took)
-    return 0 if all(median(one.work) <= TARGET_MS for one in took) else 1
+    return 0 if all(one.is_in_time for one in took) else 1
 
 
 # --- a market with a long past -----------------------------------------------------------------

@@ -219,9 +219,9 @@ def _decided_bid(bid_id: str) -> Select[Any]:
 
 
 def _alternatives(session: Session, bid_id: str) -> tuple[AlternativeFacts, ...]:
-    asked = [ALTERNATIVE.c[name] for name in AlternativeFacts.__slots__ if name != "items"]
+    asked = [name for name in AlternativeFacts.__slots__ if name != "items"]
     rows = session.execute(
-        select(*asked, *_ITEM_FACTS)
+        select(*(ALTERNATIVE.c[name] for name in asked), *_ITEM_FACTS)
         .select_from(ALTERNATIVE)
         .join(
             ITEM, (ITEM.c.bid_id == ALTERNATIVE.c.bid_id) & (ITEM.c.number == ALTERNATIVE.c.number)
@@ -234,7 +234,10 @@ def _alternatives(session: Session, bid_id: str) -> tuple[AlternativeFacts, ...]
     for row in rows:
         facts = tuple(row)
         items.setdefault(facts[: len(asked)], []).append(ItemFacts(*facts[len(asked) :]))
-    return tuple(AlternativeFacts(*facts, tuple(found)) for facts, found in items.items())
+    return tuple(
+        AlternativeFacts(**dict(zip(asked, facts, strict=True)), items=tuple(found))
+        for facts, found in items.items()
+    )
 
 
 _ITEM_FACTS = (
