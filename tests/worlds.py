@@ -20,6 +20,7 @@ from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
 from allocation.problem import Tier
+from broker.approvals.requests import ApprovalWish, request_approval
 from broker.audit import ActorId, Change
 from broker.bids.drafts import BidDraft, DraftItem
 from broker.bids.reading import TeamBid
@@ -85,6 +86,10 @@ def build_world(db: Database) -> None:
         award, 90, "A tenth less than promised", "https://results.example/board"
     )
     _do(db, report_delivery, actor(db, OTHER_LEAD), report, NOW)
+    for who, team in ((LEAD, TEAM_A), (OTHER_LEAD, TEAM_B)):
+        days = (NOW.date(), NOW.date() + dt.timedelta(days=90))
+        asked = ApprovalWish(team_id(db, team), "gpu", "analysis", "See what helps", 900, *days)
+        _do(db, request_approval, actor(db, who), asked, NOW)
     wish = DeadlineWish(CONTEST, CLOSES_AT + dt.timedelta(days=1), "A holiday.")
     _do(db, propose_deadline, actor(db, SECOND_ADMIN), wish, NOW)
     transact(db, _sign_in_viewers)

@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from broker.access import Action, require
+from broker.approvals.tables import ApprovalRequestRow
 from broker.audit import Change as Noted
 from broker.audit import record
 from broker.bids.estimates import Opinion, opinion_on
@@ -108,6 +109,7 @@ def words(worlds: Mapping[str, Path]) -> Words:
             tuple(session.scalars(select(col(table.key)).order_by(col(table.key))))
             for table in (RoundRow, PoolRow, TeamRow)
         )
+        approvals = tuple(session.scalars(select(col(ApprovalRequestRow.id))))
         decided = session.scalars(select(col(BidRow.id)).order_by(col(BidRow.id)).limit(2)).all()
     with opened(worlds["silent"]) as db:
         own = bids_of(db, TEAM_A)
@@ -119,6 +121,7 @@ def words(worlds: Mapping[str, Path]) -> Words:
         "ledger.key": (*teams, "nothing"),
         "bid_id": bids,
         "receipt_id": bids,
+        "request_id": (*approvals, NOBODYS),
         "filename": ("app.css",),
         "guessed": (*guessed, NOBODYS),
     }
