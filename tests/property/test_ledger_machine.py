@@ -28,12 +28,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from allocation.problem import Problem, Team, TeamKey
+from broker.access import Actor, TeamRole
 from broker.audit import Change
 from broker.bids.placing import PlaceBid, place_bid
+from broker.bids.reading import find_bid
+from broker.bids.tables import TeamBidRow
+from broker.bids.writing import edit_bid, withdraw_bid
 from broker.db import Database, reading, transact
 from broker.errors import Overdrawn, Refused
 from broker.importing import import_round
@@ -50,7 +54,7 @@ from broker.ledger.statements import Balance, read_balances
 from broker.ledger.tables import PeriodRow
 from broker.rounds import close_round, create_round, find_round, open_round
 from broker.snapshots import frozen_problem
-from broker.tables import AwardRow, BidRow, RoundRow, Table
+from broker.tables import AwardRow, BidRow
 from tests import postgresql
 from tests.builders import a_pool, a_problem, an_alternative, an_item
 from tests.ledgers import BOB, violations
@@ -216,13 +220,15 @@ class Market(RuleBasedStateMachine):
     @precondition(lambda self: any(self.bids[key] for key in self.open))
     @rule(which=ANY, offer=AMOUNTS, is_withdrawn=st.booleans())
     def edit(self, which: int, offer: int, *, is_withdrawn: bool) -> None:
-        """Withdraw a bid, or put another in its place: no credits move."""
+        """Withdraw a bid, or change its offer: no credits move."""
         placed = [(key, bid) for key in self.open for bid in self.bids[key]]
         key, bid_key = placed[which % len(placed)]
-        team = self.bids[key].pop(bid_key)
-        self.do(lambda session: take_away(session, key, bid_key))
-        if not is_withdrawn:
-            self.place(key, bid_key, team, offer, 3)
+        bid_id, at = self.bids[key][bid_key], self.now().at
+        if is_withdrawn:
+            del self.bids[key][bid_key]
+            self.do(lambda session: take_away(session, bid_id, at))
+        else:
+            self.do(lambda session: offer_anew(session, bid_id, offer, at))
 
     def place(self, key: str, bid_key: str, team: str, offer: int, units: int) -> None:
         change = self.now()
@@ -231,8 +237,7 @@ class Market(RuleBasedStateMachine):
         option = an_alternative(an_item(units=units), offer=offer)
         option = replace(option, earliest_start=start, latest_start=start)
         wish = PlaceBid(key, bid_key, team, bid_key, (option,))
-        self.do(lambda session: place_bid(session, wish, change))
-        self.bids[key][bid_key] = team
+        self.bids[key][bid_key] = self.do(lambda session: place_bid(session, wish, change))
 
     # --- by hand -----------------------------------------------------------------------------
 
@@ -319,16 +324,25 @@ class Market(RuleBasedStateMachine):
         assert violations(self.db) == []
 
 
-def take_away(session: Session, key: str, bid_key: str) -> None:
+def lead_of(session: Session, bid_id: str) -> Actor:
+    """Return a lead of the team whose bid it is."""
+    team_id = session.get_one(TeamBidRow, bid_id).team_id
+    return Actor(ADA, str(ADA), "Ada", teams={team_id: TeamRole.TEAM_LEAD})
+
+
+def take_away(session: Session, bid_id: str, at: dt.datetime) -> None:
     """Withdraw a bid from an open round."""
-    round_id = select(col(RoundRow.id)).where(col(RoundRow.key) == key).scalar_subquery()
-    bid_id = session.scalars(
-        select(col(BidRow.id)).where(col(BidRow.round_id) == round_id, col(BidRow.key) == bid_key)
-    ).one()
-    for table in reversed(Table.metadata.sorted_tables):
-        if "bid_id" in table.columns:
-            session.execute(delete(table).where(table.columns.bid_id == bid_id))
-    session.execute(delete(BidRow).where(col(BidRow.id) == bid_id))
+    lead = lead_of(session, bid_id)
+    withdraw_bid(session, lead, bid_id, find_bid(session, lead, bid_id).version, at)
+
+
+def offer_anew(session: Session, bid_id: str, offer: int, at: dt.datetime) -> None:
+    """Change what a bid in an open round offers."""
+    lead = lead_of(session, bid_id)
+    bid = find_bid(session, lead, bid_id)
+    ways = tuple(replace(way, offer_credits_per_lot=offer) for way in bid.draft.alternatives)
+    draft = replace(bid.draft, alternatives=ways)
+    edit_bid(session, lead, bid_id, draft, bid.version, at)
 
 
 def play(make_market: Callable[[ExitStack], Database]) -> None:
