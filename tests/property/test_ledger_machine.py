@@ -91,6 +91,7 @@ class Market(RuleBasedStateMachine):
         self.closed: list[str] = []
         self.imported: set[str] = set()
         self.bids: dict[str, dict[str, str]] = {}
+        self.ids: dict[tuple[str, str], str] = {}
         self.holds: dict[str, dict[str, int]] = {}
         self.paid: list[tuple[str, str, str, int]] = []
         self.gifts: dict[str, tuple[EndowmentByHand, int]] = {}
@@ -223,7 +224,7 @@ class Market(RuleBasedStateMachine):
         """Withdraw a bid, or change its offer: no credits move."""
         placed = [(key, bid) for key in self.open for bid in self.bids[key]]
         key, bid_key = placed[which % len(placed)]
-        bid_id, at = self.bids[key][bid_key], self.now().at
+        bid_id, at = self.ids[key, bid_key], self.now().at
         if is_withdrawn:
             del self.bids[key][bid_key]
             self.do(lambda session: take_away(session, bid_id, at))
@@ -237,7 +238,8 @@ class Market(RuleBasedStateMachine):
         option = an_alternative(an_item(units=units), offer=offer)
         option = replace(option, earliest_start=start, latest_start=start)
         wish = PlaceBid(key, bid_key, team, bid_key, (option,))
-        self.bids[key][bid_key] = self.do(lambda session: place_bid(session, wish, change))
+        self.ids[key, bid_key] = self.do(lambda session: place_bid(session, wish, change))
+        self.bids[key][bid_key] = team
 
     # --- by hand -----------------------------------------------------------------------------
 
