@@ -77,7 +77,7 @@ def build_credits(db: Database) -> None:
 def pay_back(db: Database, amount: int) -> None:
     """Pay a part of red's first award back."""
     with reading(db) as session:
-        award = session.scalars(select(AwardRow).order_by(col(AwardRow.bid_id))).first()
+        award = session.scalars(select(AwardRow).order_by(col(AwardRow.start))).first()
         assert award is not None
     refund = Refund("r1", award.run_id, award.bid_id, amount, "=Broken, partly.")
     transact(db, lambda session: refund_award(session, refund, a_change(3)))
