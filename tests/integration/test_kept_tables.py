@@ -1,0 +1,33 @@
+"""PostgreSQL empties no table at once whose rows are kept one by one."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import URL, text
+from sqlalchemy.exc import IntegrityError
+
+from broker.migrations import approval_guards, calendar_guards, deadline_guards, replay_guards
+from tests.postgresql import a_market
+
+SAID_OF = {
+    "deadline_change": deadline_guards.STAYS,
+    "cancellation": deadline_guards.STAYS,
+    "pool_version": calendar_guards.STAYS,
+    "capacity_amendment": calendar_guards.STAYS,
+    "capacity": calendar_guards.DECIDED,
+    "policy_proposal": replay_guards.STAYS,
+    "policy_replay": replay_guards.STAYS,
+    "approval_request": approval_guards.STAYS,
+    "approval_step": approval_guards.STAYS,
+    "decision_matrix": approval_guards.STAYS,
+    "round_approval": approval_guards.STAYS,
+}
+
+
+def test_no_kept_table_is_emptied_at_once(server: URL) -> None:
+    refused = "|".join(set(SAID_OF.values()))
+    with a_market(server) as db:
+        for table in SAID_OF:
+            statement = text(f"TRUNCATE {table} CASCADE")
+            with pytest.raises(IntegrityError, match=refused), db.writer.begin() as connection:
+                connection.execute(statement)
