@@ -18,7 +18,7 @@ from broker.errors import InvalidSettings
 PREFIX = "BROKER_"
 SETTINGS = {
     "BROKER_DATABASE_URL": "where the market is stored, such as sqlite:///broker.db",
-    "BROKER_SECRET_KEY": "signs what browsers keep; a long random text",
+    "BROKER_SECRET_KEY": "a long random text to sign with; sessions need none",
     "BROKER_SMTP_URL": "where mails go, such as smtp://USER:PASSWORD@HOST:587; none without it",
     "BROKER_MAIL_FROM": "the address from which mails come",
     "BROKER_TRUSTED_PROXIES": "how many proxies stand in front of the server; 0 without it",
