@@ -180,3 +180,21 @@ class InvalidCancellation(InvalidInput):
 
     code = "invalid-cancellation"
     what = "cancellation of round"
+
+
+class NotChecked(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """A check could not be made, so that nobody knows what it would have found."""
+
+    code = "not-checked"
+
+
+class InvalidCheckpoint(NotChecked):
+    """What was given as a checkpoint is none, or another key signed it."""
+
+    code = "invalid-checkpoint"
+
+
+class UnusableKey(NotChecked):
+    """The key of the audit log is not there, or cannot do what is asked of it."""
+
+    code = "unusable-key"

@@ -2,7 +2,8 @@
 
 0 done; 1 a check found violations, and nothing else; 2 usage, invalid input, a path or an address
 that cannot be used; 3 refused, or the disk or the database failed; 4 no outcome; 5 the outcome
-failed its check; 7 a check could not be made; 78 the database has another version's schema.
+failed its check; 6 the audit log was rolled back or forked; 7 a check could not be made; 78 the
+database has another version's schema.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from broker.errors import (
     InvalidInput,
     InvalidSettings,
     NotAllowed,
+    NotChecked,
     NotFound,
     Refused,
     StorageFailed,
@@ -37,6 +39,7 @@ INVALID = 2
 REFUSED = 3
 NO_OUTCOME = 4
 BROKEN_OUTCOME = 5
+ROLLED_BACK = 6
 NOT_CHECKED = 7
 WRONG_SCHEMA = 78
 INTERRUPTED = 130
@@ -53,6 +56,7 @@ EXITS: Mapping[type[BaseException], int] = {
     NotFound: INVALID,
     MailNotSent: REFUSED,
     NotAllowed: REFUSED,
+    NotChecked: NOT_CHECKED,
     Refused: REFUSED,
     StorageFailed: REFUSED,
     UnusableDatabase: INVALID,
