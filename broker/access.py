@@ -38,6 +38,7 @@ class Action(StrEnum):
     READ_NOTICES = "read-notices"
     READ_TEAM_BIDS = "read-team-bids"
     PLACE_BID = "place-bid"
+    BRING_BIDS = "bring-bids"
     READ_TEAM_CREDITS = "read-team-credits"
     OPEN_ROUND = "open-round"
     CLOSE_ROUND = "close-round"
@@ -116,6 +117,7 @@ _RULES: Mapping[Action, _Rule] = {
     Action.READ_NOTICES: _Rule(is_for_every_person=True),
     Action.READ_TEAM_BIDS: _Rule(teams=_TEAM),
     Action.PLACE_BID: _Rule(teams=_LEAD),
+    Action.BRING_BIDS: _Rule(roles=frozenset({Role.SERVICE})),
     Action.READ_TEAM_CREDITS: _Rule(roles=_READERS, teams=_TEAM),
     Action.OPEN_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.CLOSE_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),

@@ -22,6 +22,7 @@ from sqlmodel import Session
 
 from allocation.options import Options, Progress
 from allocation.problem import Bid
+from broker.access import service
 from broker.audit import ActorId, Change
 from broker.bids.placing import PlaceBid, place_bid
 from broker.clock import Clock
@@ -233,8 +234,8 @@ def _place_bids(
 
     def place_all(session: Session) -> None:
         for arrived_at, bid in day:
-            change = Change(ActorId(f"team:{bid.team_key}"), max(at, arrived_at))
-            place_bid(session, _wish(story, bid), change)
+            program = service(ActorId(f"team:{bid.team_key}"))
+            place_bid(session, program, _wish(story, bid), max(at, arrived_at))
 
     transact(stage.db, place_all)
     return max(at, day[-1][0])

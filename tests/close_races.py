@@ -23,7 +23,7 @@ from sqlmodel import Session, col
 from allocation.problem import BidKey, RoundKey
 from broker.access import service
 from broker.audit import ActorId, Change
-from broker.bids.placing import PlaceBid, place_bid, store_bids
+from broker.bids.placing import PlaceBid, store_bids
 from broker.clock import database_time
 from broker.db import Database, reading, transact, writing
 from broker.directory import directory_of
@@ -32,7 +32,7 @@ from broker.rounds import create_round, find_round, open_round
 from broker.snapshots import frozen_problem
 from broker.tables import BidRow
 from tests.builders import a_bid, a_calendar, a_pool, a_problem, a_team, an_alternative
-from tests.markets import a_database, described
+from tests.markets import a_database, bring_bid, described
 from tests.postgresql import open_market
 
 HOST = service(ActorId("host"))
@@ -75,7 +75,7 @@ class Told:
 def locked(session: Session, round_key: str, bid_key: str, team_key: str) -> None:
     """Place a bid as everybody does."""
     wish = PlaceBid(round_key, bid_key, team_key, "Train", (an_alternative(),))
-    place_bid(session, wish, Change(ActorId(team_key), database_time(session)))
+    bring_bid(session, wish, Change(ActorId(team_key), database_time(session)))
 
 
 def unlocked(session: Session, round_key: str, bid_key: str, team_key: str) -> None:

@@ -12,14 +12,14 @@ from sqlmodel import col
 from allocation.problem import Problem, Team, TeamKey
 from broker.access import Actor, Role, TeamRole
 from broker.audit import ActorId
-from broker.bids.placing import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid
 from broker.db import Database, reading, transact
 from broker.ledger.holds import Refund, refund_award
 from broker.rounds import close_round, create_round
 from broker.tables import AwardRow
 from tests.builders import a_calendar, a_pool, a_problem, an_alternative, an_item
 from tests.ledgers import announce, give, team_ids
-from tests.markets import a_change, at, described, run_it
+from tests.markets import a_change, at, bring_bid, described, run_it
 from tests.past import moved
 
 TEAMS = (Team(TeamKey("red"), 1000), Team(TeamKey("blue"), 500))
@@ -41,7 +41,7 @@ def place(db: Database, number: int, team: str, offer: int) -> None:
     by = SPRINT_DAYS * (number - 1)
     one = replace(one, earliest_start=one.earliest_start + by, latest_start=one.latest_start + by)
     wish = PlaceBid(key, f"{team}-{number}", team, f"{team}'s wish {number}", (one,))
-    transact(db, lambda session: place_bid(session, wish, a_change(0.1)))
+    transact(db, lambda session: bring_bid(session, wish, a_change(0.1)))
 
 
 def play_sprint(db: Database, number: int, offer: int) -> None:

@@ -11,14 +11,14 @@ from sqlmodel import Session, col
 from allocation.problem import RoundKey
 from broker.access import Actor, Role, TeamRole
 from broker.audit import ActorId
-from broker.bids.placing import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid
 from broker.db import Database, reading, transact
 from broker.deliveries.reports import ReportDelivery, report_delivery
 from broker.deliveries.verdicts import GiveVerdict, Verdict, give_verdict
 from broker.rounds import close_round, create_round, open_round
 from broker.tables import PoolRow, TeamRow
 from tests.builders import FIRST_DAY, a_problem, a_team, an_alternative, an_item
-from tests.markets import a_change, described, run_it
+from tests.markets import a_change, bring_bid, described, run_it
 from tests.policies import READY, a_policy
 from tests.policy_markets import adopt, an_open_round, bid, do
 
@@ -52,7 +52,7 @@ def the_next_round(db: Database, hours: float) -> dict[str, str]:
         team: PlaceBid("s-2", f"{team}-1", team, "Train", (an_alternative(),), READY)
         for team in ("red", "blue")
     }
-    return {team: do(db, place_bid, wish, hours=hours) for team, wish in wishes.items()}
+    return {team: do(db, bring_bid, wish, hours=hours) for team, wish in wishes.items()}
 
 
 def someone(

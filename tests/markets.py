@@ -16,7 +16,9 @@ from allocation.folders import PoolLabel, RoundFolder
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome
 from allocation.problem import Bid, BidKey, Problem
+from broker.access import service
 from broker.audit import ActorId, Change
+from broker.bids.placing import PlaceBid, place_bid
 from broker.clock import Clock
 from broker.db import Database, connect, reading, transact
 from broker.importing import import_round
@@ -64,6 +66,11 @@ def bring(db: Database, folder: RoundFolder, *, is_open: bool = False) -> str:
     return transact(
         db, lambda session: import_round(session, folder, a_change(), is_open=is_open)
     ).round_key
+
+
+def bring_bid(session: Session, wish: PlaceBid, change: Change) -> str:
+    """Bring a bid in under its key, as a program does that brings those of all teams."""
+    return place_bid(session, service(change.actor), wish, change.at)
 
 
 def better_baseline(

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from allocation.folders import RoundFolder
 from allocation.problem import Alternative, Problem
 from broker.audit import ActorId
-from broker.bids.placing import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid
 from broker.db import Database, reading, transact
 from broker.policy.documents import Policy
 from broker.policy.frozen import Score, score_of
@@ -23,6 +23,7 @@ from broker.tables import BidRow, DeclineRow
 from tests.builders import a_problem, a_team, an_alternative
 from tests.markets import (
     a_change,
+    bring_bid,
     described,
 )
 from tests.policies import READY
@@ -57,7 +58,7 @@ def bid(
     hours: float = 0,
 ) -> str:
     wish = PlaceBid("sprint-1", key, team, "Train", alternatives or (an_alternative(),), pledge)
-    bid_id: str = do(db, place_bid, wish, hours=hours)
+    bid_id: str = do(db, bring_bid, wish, hours=hours)
     return bid_id
 
 

@@ -1,7 +1,8 @@
 """How a checked bid enters an open round: rows that the close freezes, a version that stays.
 
-Everything that ends up in a round goes through `enter_bids`: bids of people (writing.py), of
-programs that name the key themselves (`place_bid`) and of folders of files (`store_bids`). What an
+Everything that ends up in a round goes through `enter_bids`: bids of teams (writing.py), of whoever
+brings in the bids of all teams under keys of their own (`place_bid`) and of folders of files
+(`store_bids`). What an
 offer counts for is never handed in: the policy says it, as an estimate until the close fixes it.
 Until the close nothing about a bid enters the main audit log, because its mere presence there
 would tell other teams something; the close enters the hash of all of them.
@@ -20,6 +21,7 @@ from sqlalchemy import delete, insert, select
 from sqlmodel import Session, col
 
 from allocation.problem import Alternative, Bid, BidKey, Item, TeamKey
+from broker.access import Action, Actor, require
 from broker.audit import ActorId, Change
 from broker.bids.desks import Desk, open_desk
 from broker.bids.drafts import BidDraft, alternatives_of, draft_of
@@ -42,7 +44,7 @@ AT_ONCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class PlaceBid:
-    """A team's wish to bid in a round, as a program hands it in: nothing in it is checked yet.
+    """A team's wish to bid in a round under a given key: nothing in it is checked yet.
 
     The value scores of its alternatives are not looked at.
     """
@@ -67,13 +69,19 @@ class EnteredBid:
     pledge: Pledge | None
 
 
-def place_bid(session: Session, wish: PlaceBid, change: Change) -> str:
+def place_bid(session: Session, actor: Actor, wish: PlaceBid, at: dt.datetime) -> str:
     """Put a bid into an open round under a key of the caller's and return its id.
 
-    Raises: NotFound, Refused if the round takes no bids now, InvalidBid with every finding.
+    Only for who brings the bids of all teams in: that a key is taken tells of another team's bid.
+    A team, and a program of a team, submits (writing.py), and its keys are drawn.
+
+    Raises: NotAllowed; NotFound, Refused if the round takes no bids now, InvalidBid with every
+    finding.
     """
-    row = lock_open_round(session, find_round(session, wish.round_key).id, change.at)
-    desk = open_desk(session, row, col(TeamRow.key) == wish.team_key, change.at)
+    require(actor, Action.BRING_BIDS)
+    change = Change(actor.id, at)
+    row = lock_open_round(session, find_round(session, wish.round_key).id, at)
+    desk = open_desk(session, row, col(TeamRow.key) == wish.team_key, at)
     draft = draft_of(wish.title, wish.alternatives, wish.pledge)
     found = [
         *_findings_in_key(session, wish, row),

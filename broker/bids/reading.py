@@ -213,8 +213,11 @@ def receipt_of(bid_key: str, row: BidVersionRow) -> SubmissionReceipt:
     )
 
 
-def _bids() -> Select[Any]:
-    """Look up bids with the latest version of each, and what a published run made of it."""
+def of_bids(*wanted: Any) -> Select[Any]:
+    """Ask something of bids with the latest version of each, and what a published run made of it.
+
+    Whoever asks says whose bids: nothing here is restricted to a team.
+    """
     latest = and_(
         col(BidVersionRow.bid_id) == col(TeamBidRow.id),
         col(BidVersionRow.version) == col(TeamBidRow.version),
@@ -223,8 +226,8 @@ def _bids() -> Select[Any]:
     awarded = and_(col(AwardRow.run_id) == run_id, col(AwardRow.bid_id) == col(TeamBidRow.id))
     declined = and_(col(DeclineRow.run_id) == run_id, col(DeclineRow.bid_id) == col(TeamBidRow.id))
     return (
-        select(TeamBidRow, RoundRow, TeamRow, BidVersionRow)
-        .add_columns(col(PersonRow.name), AwardRow, col(DeclineRow.bid_id))
+        select(*wanted)
+        .select_from(TeamBidRow)
         .join(RoundRow, col(RoundRow.id) == col(TeamBidRow.round_id))
         .join(TeamRow, col(TeamRow.id) == col(TeamBidRow.team_id))
         .join(BidVersionRow, latest)
@@ -232,8 +235,14 @@ def _bids() -> Select[Any]:
         .outerjoin(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == col(RoundRow.id))
         .outerjoin(AwardRow, awarded)
         .outerjoin(DeclineRow, declined)
-        .execution_options(populate_existing=True)
     )
+
+
+def _bids() -> Select[Any]:
+    found = of_bids(TeamBidRow, RoundRow, TeamRow, BidVersionRow).add_columns(
+        col(PersonRow.name), AwardRow, col(DeclineRow.bid_id)
+    )
+    return found.execution_options(populate_existing=True)
 
 
 def _team_bid(line: Sequence[Any]) -> TeamBid:

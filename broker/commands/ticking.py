@@ -19,6 +19,7 @@ from broker.commands.speech import progress_to_terminal, say_json
 from broker.db import Database, transact
 from broker.notices.causes import counted
 from broker.notices.sending import Mailed
+from broker.people.sessions import forget_sessions
 from broker.solving import solve
 from broker.ticking import Deed, Ticked, Ticker, tick
 
@@ -33,8 +34,9 @@ def tick_(
 ) -> int:
     """Open, close, allocate and finish rounds that are due, hand requests on, and mail.
 
-    Safe to repeat on every host. A request for an approval that nobody answered in time goes on to
-    the next who may answer; nothing is approved or rejected here.
+    Sessions that ended a month ago are forgotten on the way. Safe to repeat on every host. A
+    request for an approval that nobody answered in time goes on to the next who may answer; nothing
+    is approved or rejected here.
 
     Exit code: 0, or that of the first round with which something went wrong.
     """
@@ -50,6 +52,7 @@ def tick_(
             click.echo(ticked.sentence)
     handed_on = _hand_on(db, says=not (as_json or is_quiet))
     mails = _send_mails(db, environment, says=not (as_json or is_quiet))
+    transact(db, lambda session: forget_sessions(session, _now(session)))
     if as_json:
         documents = [_document(ticked) for ticked in deeds]
         say_json({"deeds": documents, "escalated_requests": list(handed_on)})
@@ -62,12 +65,16 @@ def _hand_on(db: Database, *, says: bool) -> tuple[str, ...]:
     """Hand on what nobody answered in time, before mails go out, so that they tell it."""
 
     def work(session: Session) -> tuple[str, ...]:
-        return escalate_due(session, Change(command_line(), time_of(session, system_clock)))
+        return escalate_due(session, _now(session))
 
     handed_on = transact(db, work)
     if says and handed_on:
         click.echo(f"{counted(len(handed_on), 'request')} went on to the next who may answer.")
     return handed_on
+
+
+def _now(session: Session) -> Change:
+    return Change(command_line(), time_of(session, system_clock))
 
 
 def _send_mails(db: Database, environment: Mapping[str, str], *, says: bool) -> list[Mailed]:

@@ -10,18 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from broker.access import Action, Actor, may
+from broker.bids.lists import BidCount, count_standings, count_unready, leads
 from broker.bids.reading import Standing
 from broker.dashboards.briefs import RoundBrief
 from broker.dashboards.deliveries import delivery_duties
-from broker.dashboards.my_bids import BidCount, count_standings, leads
-from broker.dashboards.sources import BID, ROUND, TEAM
+from broker.dashboards.sources import TEAM
 from broker.ledger.tables import AccountKind, AccountRow
 from broker.notices.reading import unread_count
-from broker.policy.tables import BidPledgeRow
 from broker.states import RoundState
 
 MOST_NEEDS = 3
@@ -140,7 +139,7 @@ def _needs(
             yield Need(NeedKind.SUBMIT_DRAFTS, drafts, brief)
         elif not submitted:
             yield Need(NeedKind.PLACE_FIRST_BID, 1, brief)
-    unready = _unready_count(session, actor, bid_in)
+    unready = count_unready(session, actor, bid_in[0].id) if bid_in else 0
     if unready:
         yield Need(NeedKind.COMPLETE_PLEDGES, unready, bid_in[0])
     duties = delivery_duties(session, actor, now.date())
@@ -151,22 +150,3 @@ def _needs(
     unread = unread_count(session, actor)
     if unread:
         yield Need(NeedKind.READ_NOTICES, unread)
-
-
-def _unready_count(session: Session, actor: Actor, bid_in: Sequence[RoundBrief]) -> int:
-    """Count the submitted bids in the first open round that lack a fact of readiness."""
-    if not bid_in:
-        return 0
-    lacking = or_(
-        col(BidPledgeRow.owner_after_award) == "",
-        col(BidPledgeRow.success_measure) == "",
-        col(BidPledgeRow.ends_on).is_(None),
-    )
-    found = (
-        select(func.count())
-        .select_from(BID)
-        .join(BidPledgeRow, col(BidPledgeRow.bid_id) == BID.c.id)
-        .join(ROUND, ROUND.c.id == BID.c.round_id)
-        .where(BID.c.team_id.in_(leads(actor)), ROUND.c.id == bid_in[0].id, lacking)
-    )
-    return session.scalar(found) or 0

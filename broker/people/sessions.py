@@ -1,7 +1,8 @@
 """Sessions: where a person is signed in, kept by the server, ended at once when it has to be.
 
 A browser holds a secret of 256 bits; stored is its SHA-256 only. A session ends by itself when it
-was idle too long, and at the latest after a working day. Nothing here knows a cookie.
+was idle too long, and at the latest after a working day; a month later it is forgotten, by the
+tick. Nothing here knows a cookie.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, CursorResult, and_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from broker.audit import ActorId, Change, record
@@ -23,6 +25,8 @@ ABSOLUTE = dt.timedelta(hours=12)
 SEEN_EVERY = dt.timedelta(minutes=5)
 """How exactly it is kept when a session was seen last; every note of it is a write."""
 LONGEST_BROWSER = 160
+KEPT = dt.timedelta(days=30)
+"""How long a session is remembered that is over; the newest one of each person stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,22 @@ def end_other_sessions(session: Session, person_id: str, kept: str, at: dt.datet
         change = Change(ActorId(person_id), at)
         record(session, change, "session.others-ended", f"person:{person_id}", count=ended)
     return ended
+
+
+def forget_sessions(session: Session, change: Change) -> int:
+    """Remove the sessions that are over for long, and return how many those were.
+
+    The newest one of each person stays, because it says when they signed in last.
+    """
+    row, newer = PersonSessionRow, aliased(PersonSessionRow)
+    over = func.coalesce(col(row.ended_at), col(row.ends_at)) <= change.at - KEPT
+    has_newer = exists().where(
+        col(newer.person_id) == col(row.person_id), col(newer.began_at) > col(row.began_at)
+    )
+    done: CursorResult[Any] = session.execute(delete(row).where(over, has_newer))  # type: ignore[assignment]  # a DELETE's result
+    if done.rowcount:
+        record(session, change, "session.forgotten", "sessions", count=done.rowcount)
+    return done.rowcount
 
 
 def sessions_of(session: Session, person_id: str, at: dt.datetime) -> list[SessionBrief]:

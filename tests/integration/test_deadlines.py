@@ -13,14 +13,13 @@ from sqlmodel import Session
 
 from broker.access import Actor, Role
 from broker.audit import ActorId
-from broker.bids.placing import place_bid
 from broker.db import Database, reading, transact, writing
 from broker.deadlines import DeadlineWish, approve_deadline, propose_deadline, refuse_deadline
 from broker.errors import InvalidDeadline, NotAllowed, NotFound, Refused, TooLate
 from broker.rounds import Times, create_round, find_round, open_round, schedule_round
 from broker.rounds_by_hand import close_by_hand
 from tests.integration.test_rounds import a_wish, an_offer
-from tests.markets import NOON, a_change, described, event_kinds, events
+from tests.markets import NOON, a_change, bring_bid, described, event_kinds, events
 
 CLOSES_AT = NOON + dt.timedelta(hours=10)
 LATER = NOON + dt.timedelta(hours=20)
@@ -58,9 +57,9 @@ def test_a_deadline_moves_once_a_second_person_approves_it(open_market: Database
     assert deadline_of(open_market) == CLOSES_AT
     do(open_market, approve_deadline, BEN, "sprint-1", change_id, hours=2)
     assert deadline_of(open_market) == LATER
-    transact(open_market, lambda s: place_bid(s, a_wish(), a_change(19)))
+    transact(open_market, lambda s: bring_bid(s, a_wish(), a_change(19)))
     with pytest.raises(TooLate):
-        transact(open_market, lambda s: place_bid(s, a_wish(key="late"), a_change(20)))
+        transact(open_market, lambda s: bring_bid(s, a_wish(key="late"), a_change(20)))
 
 
 def test_every_step_of_a_change_is_in_the_log_without_its_words(open_market: Database) -> None:

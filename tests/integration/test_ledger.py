@@ -41,7 +41,7 @@ from tests.ledgers import (
     team_ids,
     violations,
 )
-from tests.markets import NOON, a_change, bring, described, events, row_counts, run_it
+from tests.markets import NOON, a_change, bring, bring_bid, described, events, row_counts, run_it
 from tests.past import moved
 
 TEAMS = (Team(TeamKey("red"), 1000), Team(TeamKey("blue"), 500))
@@ -94,10 +94,10 @@ def test_what_is_held_counts_as_held_when_the_next_sprint_is_endowed(
 
 
 def place(db: Database, key: str, team: str, offer: int) -> None:
-    from broker.bids.placing import PlaceBid, place_bid  # noqa: PLC0415  # only here are bids placed singly
+    from broker.bids.placing import PlaceBid  # noqa: PLC0415  # only here are bids placed singly
 
     wish = PlaceBid("sprint-1", key, team, key, (an_alternative(offer=offer),))
-    transact(db, lambda session: place_bid(session, wish, a_change(0.1)))
+    transact(db, lambda session: bring_bid(session, wish, a_change(0.1)))
 
 
 def test_a_round_of_the_same_sprint_lets_nothing_expire(either_market: Database) -> None:

@@ -41,7 +41,7 @@ from tests.cast import (
 )
 from tests.credit_markets import a_sprint, place, publish
 from tests.ledgers import announce, team_ids
-from tests.markets import NOON, a_change, described
+from tests.markets import NOON, a_change, described, event_kinds
 from tests.notices import a_peopled_market, told
 
 BIDDERS = {LEAD, MEMBER, OTHER_LEAD}
@@ -226,6 +226,26 @@ def test_notices_are_read_by_their_person_only(peopled: Database) -> None:
     transact(peopled, lambda session: mark_read(session, lead, notice_id, NOON))
     with reading(peopled) as session:
         assert unread_count(session, lead) == 0
+
+
+def test_reading_and_choosing_leave_one_event_each_where_they_change_something(
+    peopled: Database,
+) -> None:
+    announce(peopled, a_sprint(2))
+    lead = actor(peopled, LEAD)
+    with reading(peopled) as session:
+        own = select(NoticeRow).where(col(NoticeRow.person_id) == lead.person_id)
+        notice_id = session.scalars(own).one().id
+    before = len(event_kinds(peopled))
+    unwanted = [(NoticeKind.ROUND_OPENED, Channel.MAIL)]
+    for _ in "twice":
+        transact(peopled, lambda session: mark_read(session, lead, notice_id, NOON))
+        transact(peopled, lambda session: mark_all_read(session, lead, NOON, NOON))
+        opt_out(peopled, LEAD, unwanted)
+    announce(peopled, a_sprint(3))
+    transact(peopled, lambda session: mark_all_read(session, lead, NOON, NOON))
+    told_of = [kind for kind in event_kinds(peopled)[before:] if kind.startswith("notice.")]
+    assert told_of == ["notice.read", "notice.chosen", "notice.all-read"]
 
 
 # --- sealed --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from broker.access import Role, TeamRole
-from broker.audit import ActorId
+from broker.audit import ActorId, Change
 from broker.db import Database, reading, transact
 from broker.errors import (
     BrokerError,
@@ -40,8 +40,11 @@ from broker.people.persons import (
 from broker.people.sessions import (
     ABSOLUTE,
     IDLE,
+    KEPT,
     begin_session,
     end_other_sessions,
+    forget_sessions,
+    hashed,
     see_session,
     sessions_of,
 )
@@ -62,7 +65,7 @@ from tests.cast import (
     actor,
     bring_people,
 )
-from tests.markets import NOON, bring, described, event_kinds, events
+from tests.markets import ADA, NOON, bring, described, event_kinds, events
 
 LATER = NOON + dt.timedelta(hours=1)
 WRONG = "not that one at all"
@@ -306,6 +309,29 @@ def test_a_new_role_acts_within_the_session_that_is_there(people: Database) -> N
         found = actor_of_secret(session, "s", NOON)
     assert found is not None
     assert list(found.actor.teams.values()) == [TeamRole.TEAM_LEAD]
+
+
+def test_sessions_that_are_over_for_long_are_forgotten_but_the_last_of_each_person(
+    either: Database,
+) -> None:
+    long_over = NOON + ABSOLUTE + KEPT
+    begin(either, LEAD, "first")
+    begin(either, LEAD, "second", NOON + dt.timedelta(hours=1))
+    begin(either, MEMBER, "only")
+    begin(either, ADMIN, "old")
+    begin(either, ADMIN, "in use", long_over)
+
+    def forget(at: dt.datetime) -> int:
+        return transact(either, lambda session: forget_sessions(session, Change(ADA, at)))
+
+    assert forget(long_over - dt.timedelta(seconds=1)) == 0
+    assert forget(long_over) == 2
+    assert forget(long_over) == 0
+    assert event_kinds(either).count("session.forgotten") == 1
+    with reading(either) as session:
+        left = session.scalars(select(col(PersonSessionRow.secret_sha256))).all()
+    assert sorted(left) == sorted(hashed(secret) for secret in ("second", "only", "in use"))
+    assert behind(either, "in use", long_over) == ADMIN
 
 
 def test_signing_out_elsewhere_leaves_this_session_and_those_of_others(

@@ -14,12 +14,13 @@ from allocation.problem import Alternative, Problem
 from broker.bids.placing import EnteredBid, PlaceBid, enter_bids, place_bid
 from broker.db import Database, reading, transact, writing
 from broker.directory import directory_of
-from broker.errors import InvalidBid, InvalidRound, NotFound, Refused
+from broker.errors import InvalidBid, InvalidRound, NotAllowed, NotFound, Refused
 from broker.policy.pledges import NO_PLEDGE
 from broker.rounds import close_round, create_round, find_round, finish_round, open_round
 from broker.snapshots import frozen_problem, problem_of
+from tests.bid_markets import a_lead
 from tests.builders import a_bid, a_calendar, a_pool, a_problem, a_team, an_alternative, an_item
-from tests.markets import NOON, a_change, described, event_kinds, run_it
+from tests.markets import NOON, a_change, bring_bid, described, event_kinds, run_it
 
 CLOSES_AT = NOON + dt.timedelta(hours=10)
 
@@ -45,7 +46,7 @@ def open_market(market: Database) -> Database:
 
 def findings_of(db: Database, wish: PlaceBid) -> tuple[str, ...]:
     with pytest.raises(InvalidBid) as caught, writing(db) as session:
-        place_bid(session, wish, a_change(1))
+        bring_bid(session, wish, a_change(1))
     return caught.value.findings
 
 
@@ -58,7 +59,7 @@ def test_a_bid_is_stored_as_it_was_placed(open_market: Database) -> None:
         an_alternative(an_item(units=2), an_item(offset=1), lots=(1, 3), starts=(0, 2)),
         an_alternative(number=2, offer=70),
     )
-    do(open_market, place_bid, wish)
+    do(open_market, bring_bid, wish)
     with reading(open_market) as session:
         [bid] = problem_of(session, find_round(session, "sprint-1")).bids
     assert bid.alternatives == wish.alternatives
@@ -69,10 +70,10 @@ def test_every_bid_before_the_close_is_in_the_snapshot_and_none_after_it(
     open_market: Database,
 ) -> None:
     for number in range(3):
-        do(open_market, place_bid, a_wish(key=f"b{number}"))
+        do(open_market, bring_bid, a_wish(key=f"b{number}"))
     assert do(open_market, close_round, "sprint-1", hours=2)
     with pytest.raises(Refused, match="is closed and takes no bids"):
-        do(open_market, place_bid, a_wish(key="late"))
+        do(open_market, bring_bid, a_wish(key="late"))
     with reading(open_market) as session:
         frozen = frozen_problem(session, find_round(session, "sprint-1"))
     assert [bid.key for bid in frozen.bids] == ["b0", "b1", "b2"]
@@ -81,15 +82,15 @@ def test_every_bid_before_the_close_is_in_the_snapshot_and_none_after_it(
 def test_the_closing_time_holds_even_before_anybody_closed_the_round(
     open_market: Database,
 ) -> None:
-    do(open_market, place_bid, a_wish(key="in-time"), hours=9.999)
+    do(open_market, bring_bid, a_wish(key="in-time"), hours=9.999)
     with pytest.raises(Refused, match="closed for bids at 2026-02-20 22:00"):
-        do(open_market, place_bid, a_wish(key="late"), hours=10)
+        do(open_market, bring_bid, a_wish(key="late"), hours=10)
 
 
 def test_a_round_takes_no_bids_before_it_opens(market: Database) -> None:
     do(market, create_round, described(an_offer()))
     with pytest.raises(Refused, match="is scheduled and takes no bids"):
-        do(market, place_bid, a_wish())
+        do(market, bring_bid, a_wish())
 
 
 def test_what_is_done_already_is_said_and_changes_nothing(open_market: Database) -> None:
@@ -101,7 +102,7 @@ def test_what_is_done_already_is_said_and_changes_nothing(open_market: Database)
 
 
 def test_a_round_lives_from_announcement_to_end(open_market: Database) -> None:
-    do(open_market, place_bid, a_wish())
+    do(open_market, bring_bid, a_wish())
     do(open_market, close_round, "sprint-1", hours=2)
     run_it(open_market)
     assert do(open_market, finish_round, "sprint-1", hours=3)
@@ -208,12 +209,21 @@ def test_an_alternative_needs_an_item_and_a_bid_an_alternative(open_market: Data
 
 
 def test_a_key_of_a_bid_is_taken_only_once(open_market: Database) -> None:
-    do(open_market, place_bid, a_wish())
+    do(open_market, bring_bid, a_wish())
     assert findings_of(open_market, a_wish()) == ("bid: b1 is taken; give the bid another key.",)
 
 
+def test_no_team_learns_from_a_key_whether_another_has_bid(open_market: Database) -> None:
+    """That a key is taken is told to who brings the bids of all teams, and to no team."""
+    do(open_market, bring_bid, a_wish())
+    lead = a_lead(open_market, "blue")
+    for key in ("b1", "free"):
+        with pytest.raises(NotAllowed), writing(open_market) as session:
+            place_bid(session, lead, a_wish(key=key, team_key="blue"), a_change(1).at)
+
+
 def test_the_largest_bid_that_a_round_may_hold_is_taken(open_market: Database) -> None:
-    do(open_market, place_bid, a_wish(an_alternative(offer=BIG // 2)))
+    do(open_market, bring_bid, a_wish(an_alternative(offer=BIG // 2)))
     with reading(open_market) as session:
         assert problem_of(session, find_round(session, "sprint-1")).bids
 
@@ -231,8 +241,8 @@ def test_the_values_of_a_round_never_grow_beyond_what_is_exact(open_market: Data
             for bid in bids
         ]
         enter_bids(session, directory, row.key, entered, a_change())
-        place_bid(session, a_wish(dearest, key="last"), a_change(1))
+        bring_bid(session, a_wish(dearest, key="last"), a_change(1))
         with pytest.raises(InvalidBid, match="exceed the largest value"):
-            place_bid(session, a_wish(dearest, key="too-much"), a_change(1))
-        place_bid(session, a_wish(dearest, key="of-others", team_key="blue"), a_change(1))
+            bring_bid(session, a_wish(dearest, key="too-much"), a_change(1))
+        bring_bid(session, a_wish(dearest, key="of-others", team_key="blue"), a_change(1))
         session.rollback()

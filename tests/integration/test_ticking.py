@@ -16,7 +16,6 @@ from allocation.options import Options
 from allocation.outcome import Outcome
 from broker.access import service
 from broker.audit import ActorId
-from broker.bids.placing import place_bid
 from broker.clock import database_time, system_clock
 from broker.db import Database, reading, transact, writing
 from broker.errors import InvalidCancellation, Refused
@@ -37,6 +36,7 @@ from tests.markets import (
     at,
     better_baseline,
     bring,
+    bring_bid,
     described,
     event_kinds,
     run_it,
@@ -69,7 +69,7 @@ def announced(either_market: Database) -> Database:
 def test_a_round_lives_its_whole_life_by_the_clock(announced: Database) -> None:
     assert ticked(announced, 0.9) == []
     assert ticked(announced, 1) == [Deed.OPENED]
-    transact(announced, lambda session: place_bid(session, a_wish(), a_change(2)))
+    transact(announced, lambda session: bring_bid(session, a_wish(), a_change(2)))
     assert ticked(announced, 4.9) == []
     assert ticked(announced, 5) == [Deed.CLOSED, Deed.PUBLISHED]
     assert ticked(announced, 6) == []
@@ -162,7 +162,7 @@ def test_a_cancelled_round_holds_no_credits_and_allocates_nothing(
 ) -> None:
     ticked(announced, 1)
     before = balances_of(announced)
-    transact(announced, lambda session: place_bid(session, a_wish(), a_change(2)))
+    transact(announced, lambda session: bring_bid(session, a_wish(), a_change(2)))
     if is_closed:
         with writing(announced) as session:
             close_round(session, "sprint-1", a_change(5))

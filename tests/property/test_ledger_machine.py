@@ -34,7 +34,7 @@ from sqlmodel import Session, col
 from allocation.problem import Problem, Team, TeamKey
 from broker.access import Actor, TeamRole
 from broker.audit import Change
-from broker.bids.placing import PlaceBid, place_bid
+from broker.bids.placing import PlaceBid
 from broker.bids.reading import find_bid
 from broker.bids.tables import TeamBidRow
 from broker.bids.writing import edit_bid, withdraw_bid
@@ -58,7 +58,7 @@ from broker.tables import AwardRow, BidRow
 from tests import postgresql
 from tests.builders import a_pool, a_problem, an_alternative, an_item
 from tests.ledgers import BOB, violations
-from tests.markets import ADA, NOON, a_database, described, run_it
+from tests.markets import ADA, NOON, a_database, bring_bid, described, run_it
 from tests.past import moved
 
 TORTURE = bool(os.environ.get("BROKER_TORTURE"))
@@ -238,7 +238,7 @@ class Market(RuleBasedStateMachine):
         option = an_alternative(an_item(units=units), offer=offer)
         option = replace(option, earliest_start=start, latest_start=start)
         wish = PlaceBid(key, bid_key, team, bid_key, (option,))
-        self.ids[key, bid_key] = self.do(lambda session: place_bid(session, wish, change))
+        self.ids[key, bid_key] = self.do(lambda session: bring_bid(session, wish, change))
         self.bids[key][bid_key] = team
 
     # --- by hand -----------------------------------------------------------------------------
