@@ -43,6 +43,7 @@ class Action(StrEnum):
     OPEN_ROUND = "open-round"
     CLOSE_ROUND = "close-round"
     CANCEL_ROUND = "cancel-round"
+    CHANGE_SPRINT_RULE = "change-sprint-rule"
     RUN_ROUND = "run-round"
     CHANGE_DEADLINE = "change-deadline"
     APPROVE_DEADLINE = "approve-deadline"
@@ -122,6 +123,7 @@ _RULES: Mapping[Action, _Rule] = {
     Action.OPEN_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.CLOSE_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.CANCEL_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.CHANGE_SPRINT_RULE: _Rule(roles=_ADMIN),
     Action.RUN_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.CHANGE_DEADLINE: _Rule(roles=_ADMIN),
     Action.APPROVE_DEADLINE: _Rule(roles=_ADMIN),

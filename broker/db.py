@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from broker.errors import BrokerError, Busy, StorageFailed, UnusableDatabase, WrongSchema
 
-SCHEMA = "0014"
+SCHEMA = "0015"
 """The revision of the schema that this version of the program reads and writes."""
 
 PRAGMAS = (
@@ -49,6 +49,8 @@ NUMBERED = frozenset(
         "pk_account",
         "pk_audit_event",
         "pk_policy_version",
+        "pk_sprint_rule",
+        "pk_announced_sprint",
         "pk_sign_in_attempt",
         "uq_role_grant_live",
         "uq_role_grant_first_admin",

@@ -92,10 +92,13 @@ def create_round(
     opens_at: dt.datetime | None = None,
     closes_at: dt.datetime | None = None,
     imported_sha256: str | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> RoundRow:
     """Announce a round with its pools, capacity and bidders; bids come when it is open.
 
-    Bids of `offer` are not placed here. Raises: InvalidRound, or Refused if the key is taken.
+    Bids of `offer` are not placed here; `facts` say in the log why it is announced.
+
+    Raises: InvalidRound, or Refused if the key is taken.
     """
     _check_offer(offer)
     problem = offer.problem
@@ -117,7 +120,7 @@ def create_round(
     session.add(row)
     session.flush()
     _store_offer(session, row, offer, change)
-    record(session, change, f"round.{row.state}", f"round:{row.key}")
+    record(session, change, f"round.{row.state}", f"round:{row.key}", **(facts or {}))
     return row
 
 

@@ -1,4 +1,4 @@
-"""What is due by the clock: rounds open, close, are allocated and finish by themselves.
+"""What is due by the clock: rounds are announced, open, close, are allocated and finish alone.
 
 Safe at any time and on every host at once. Each deed is one transaction that locks its round and
 looks again whether it is due; an allocation runs under a lease, so that only one host solves. What
@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session, col
@@ -24,6 +25,8 @@ from broker.db import Database, reading, transact
 from broker.errors import BrokerError, HeldElsewhere
 from broker.rounds import close_round, finish_round, lock_round, open_round
 from broker.runs import ReportProgress, Solve, run_round
+from broker.sprints.announcing import announce_sprint, due_sprints
+from broker.sprints.rules import Sprint
 from broker.states import RoundState, RunPurpose, RunState
 from broker.tables import RoundRow, RunRow
 
@@ -36,6 +39,7 @@ MOST_DOUBLED = 10
 class Deed(StrEnum):
     """What a tick did about a round, or why it did nothing."""
 
+    ANNOUNCED = "announced"
     OPENED = "opened"
     CLOSED = "closed"
     PUBLISHED = "published"
@@ -76,11 +80,21 @@ def tick(ticker: Ticker) -> Iterator[Ticked]:
 
     What became due by an earlier deed is done as well: a round that closes is allocated at once.
     """
+    for sprint in _sprints_due(ticker):
+        ticked = _try(ticker, sprint.key, partial(_announce, sprint=sprint))
+        if ticked is not None:
+            yield ticked
     for is_due, act in _STEPS:
         for key in _due(ticker, is_due):
             ticked = _try(ticker, key, act)
             if ticked is not None:
                 yield ticked
+
+
+def _sprints_due(ticker: Ticker) -> list[Sprint]:
+    """Return the sprints that the rule wants announced, the earliest first."""
+    with reading(ticker.db) as session:
+        return due_sprints(session, time_of(session, ticker.clock))
 
 
 def _due(ticker: Ticker, is_due: Callable[[dt.datetime], ColumnElement[bool]]) -> list[str]:
@@ -126,6 +140,14 @@ def _has_ended(row: RoundRow, at: dt.datetime) -> bool:
 
 
 # --- what is done ------------------------------------------------------------------------------
+
+
+def _announce(ticker: Ticker, key: str, sprint: Sprint) -> Ticked | None:
+    def work(session: Session) -> bool:
+        return announce_sprint(session, sprint.number, _now(ticker, session))
+
+    words = f"is announced; it opens at {in_words(sprint.opens_at)}"
+    return _told(key, Deed.ANNOUNCED, words, is_new=transact(ticker.db, work))
 
 
 def _open(ticker: Ticker, key: str) -> Ticked | None:

@@ -31,6 +31,7 @@ from web.questions import questions
 from web.receipts import receipts
 from web.round_actions import round_actions
 from web.rounds import rounds
+from web.sprints import sprints
 
 LARGEST_BODY_BYTES = 1_000_000
 
@@ -48,6 +49,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         market_pages,
         rounds,
         round_actions,
+        sprints,
         pools,
         pool_admin,
         capacity,

@@ -33,6 +33,7 @@ AREAS = (
     Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT),
     Area("notices", "notices.index", "Notices", Action.READ_NOTICES),
     Area("pool_admin", "pool_admin.index", "Pool calendars", Action.READ_CALENDARS),
+    Area("sprints", "sprints.index", "Sprints", Action.CHANGE_SPRINT_RULE),
     Area("people", "people.index", "People", Action.READ_PEOPLE),
 )
 

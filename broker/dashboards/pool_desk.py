@@ -16,11 +16,12 @@ from sqlmodel import Session, col
 from broker.access import Action, Actor, may, require
 from broker.people.standing import POOL_OWNER
 from broker.people.tables import FIRST_ADMIN, PersonRow, RoleGrantRow
-from broker.pools.calendars import NONE, WEEKDAYS, Calendar, DayCapacity, Units, capacity_on
+from broker.pools.calendars import NONE, WEEKDAYS, Calendar, DayCapacity, capacity_on
 from broker.pools.changes import IN_FORCE, PROPOSED, find_pool, versions_of
 from broker.pools.definitions import DEFINED_KIND, PoolDefinition, definition_from
 from broker.pools.tables import PoolVersionRow
-from broker.tables import CapacityRow, PoolRow, RoundPoolRow, RoundRow
+from broker.sprints.offers import week_offered
+from broker.tables import PoolRow, RoundPoolRow, RoundRow
 
 WEEKS = 6
 """How many weeks of a calendar a page shows at once."""
@@ -261,7 +262,7 @@ def _as_offered(session: Session, pool: PoolRow, today: dt.date) -> PoolDefiniti
         .order_by(col(RoundRow.starts_on).desc(), col(RoundRow.key))
         .limit(1)
     ).first()
-    week = _week_offered(session, pool, latest[0]) if latest else (NONE,) * len(WEEKDAYS)
+    week = week_offered(session, pool.id, latest[0].id) if latest else (NONE,) * len(WEEKDAYS)
     return PoolDefinition(
         name=pool.name,
         unit=pool.unit,
@@ -270,13 +271,3 @@ def _as_offered(session: Session, pool: PoolRow, today: dt.date) -> PoolDefiniti
         description=pool.description,
         classification=pool.classification,
     )
-
-
-def _week_offered(session: Session, pool: PoolRow, row: RoundRow) -> tuple[Units, ...]:
-    days = select(CapacityRow).where(
-        col(CapacityRow.round_id) == row.id, col(CapacityRow.pool_id) == pool.id
-    )
-    week = [NONE] * len(WEEKDAYS)
-    for one in session.scalars(days.order_by(col(CapacityRow.day).desc())):
-        week[one.day.weekday()] = Units(one.reserved_units, one.spot_units)
-    return tuple(week)

@@ -11,7 +11,8 @@ import broker.notices.tables
 import broker.people.tables
 import broker.policy.tables
 import broker.pools.tables
-import broker.round_tables  # noqa: F401  # their tables are among the described ones
+import broker.round_tables
+import broker.sprints.tables  # noqa: F401  # their tables are among the described ones
 from broker.tables import Table
 
 context.configure(

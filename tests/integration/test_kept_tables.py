@@ -6,7 +6,13 @@ import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.exc import IntegrityError
 
-from broker.migrations import approval_guards, calendar_guards, deadline_guards, replay_guards
+from broker.migrations import (
+    approval_guards,
+    calendar_guards,
+    deadline_guards,
+    replay_guards,
+    sprint_guards,
+)
 from tests.postgresql import a_market
 
 SAID_OF = {
@@ -21,6 +27,8 @@ SAID_OF = {
     "approval_step": approval_guards.STAYS,
     "decision_matrix": approval_guards.STAYS,
     "round_approval": approval_guards.STAYS,
+    "sprint_rule": sprint_guards.STAYS,
+    "announced_sprint": sprint_guards.STAYS,
 }
 
 
