@@ -1,9 +1,10 @@
-"""What happens by itself: three periodic jobs, so that no request has to wait for them.
+"""What happens by itself: four periodic jobs, so that no request has to wait for them.
 
-Every minute one job explains what is due, one answers what people ask about declined bids and one
-replays policies on past rounds, each for less than a minute; what is left waits for the next.
-Nothing is queued that the database does not know, so a job that is lost loses nothing. What is
-computed stands in counterfactuals/working.py, counterfactuals/answering.py and policy/replaying.py.
+Every minute one job explains what is due, one answers what people ask about declined bids, one
+replays policies on past rounds and one runs what somebody asked for on a page, each for about a
+minute; what is left waits for the next. Nothing is queued that the database does not know, so a job
+that is lost loses nothing. What is computed stands in counterfactuals/working.py,
+counterfactuals/answering.py, policy/replaying.py and runs.py.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ import structlog
 from huey import MemoryHuey, crontab
 
 from allocation.errors import AllocationError
-from broker.clock import Clock
+from allocation.options import Options
+from broker.audit import ActorId
+from broker.clock import Clock, time_of
 from broker.counterfactuals.answering import Bench, answer_next, has_question
-from broker.counterfactuals.answers import rounds_to_explain
+from broker.counterfactuals.answers import decided_round, rounds_to_explain, write_estimates
 from broker.counterfactuals.working import Budget, explain_due, processes
-from broker.db import Database, reading
+from broker.db import Database, reading, transact
 from broker.errors import BrokerError
 from broker.policy.replaying import replay_next
-from broker.runs import Solve
+from broker.run_requests import next_request
+from broker.runs import Solve, run_round
+from broker.states import RunState
 
 EVERY_MINUTE = crontab(minute="*")
 BUDGET = Budget(seconds=45.0, seconds_per_bid=5.0, workers=1)
@@ -33,7 +38,10 @@ ANSWER_SECONDS = 50.0
 """How long of every minute a job looks for questions, so that nobody waits for the next."""
 REPLAY_SECONDS = 50.0
 """How long of every minute another job looks for replays, so that nobody waits for the next."""
+RUN_SECONDS = 50.0
+"""How long of every minute a fourth job looks for runs that somebody asked for."""
 PAUSE_SECONDS = 2.0
+RUNNER = ActorId("runs")
 
 log = structlog.get_logger()
 
@@ -47,9 +55,12 @@ def background(db: Database, clock: Clock, solve: Solve) -> Any:
     replay = every_minute(lambda: replay_what_is_asked(db, clock, solve, REPLAY_SECONDS))
     every_minute = huey.periodic_task(EVERY_MINUTE, name="answer")
     answer = every_minute(lambda: answer_what_is_asked(db, clock, ANSWER_SECONDS))
+    every_minute = huey.periodic_task(EVERY_MINUTE, name="run")
+    run = every_minute(lambda: run_what_is_asked(db, clock, solve, RUN_SECONDS))
     explain()
     answer()
     replay()
+    run()
     return huey
 
 
@@ -95,3 +106,30 @@ def replay_what_is_asked(db: Database, clock: Clock, solve: Solve, seconds: floa
             is_found = False
         if not is_found:
             time.sleep(PAUSE_SECONDS)
+
+
+def run_what_is_asked(db: Database, clock: Clock, solve: Solve, seconds: float) -> None:
+    """Rehearse and run for some time what people ask for; what fails says so in its run."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            is_found = run_next(db, clock, solve)
+        except (AllocationError, BrokerError) as error:
+            log.warning("run.not-done", why=str(error))
+            is_found = False
+        if not is_found:
+            time.sleep(min(PAUSE_SECONDS, max(0.0, until - time.monotonic())))
+
+
+def run_next(db: Database, clock: Clock, solve: Solve) -> bool:
+    """Do one run that somebody asked for; False if nobody did."""
+    with reading(db) as session:
+        asked = next_request(session, time_of(session, clock))
+    if asked is None:
+        return False
+    key, purpose = asked
+    ran = run_round(db, key, Options(), clock, RUNNER, solve, lambda _: None, purpose=purpose)
+    if ran.run_state is RunState.PUBLISHED:
+        transact(db, lambda session: write_estimates(session, decided_round(session, key)))
+    log.info("run.done", round_key=key, run_id=ran.run_id, state=ran.run_state)
+    return True

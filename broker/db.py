@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from broker.errors import BrokerError, Busy, StorageFailed, UnusableDatabase, WrongSchema
 
-SCHEMA = "0015"
+SCHEMA = "0016"
 """The revision of the schema that this version of the program reads and writes."""
 
 PRAGMAS = (

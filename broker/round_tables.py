@@ -1,8 +1,9 @@
-"""Columns and constraints of what people decide about a round's time, no behaviour.
+"""Columns and constraints of what people decide about a round, no behaviour.
 
 An open round's closing time follows only from a change here that two persons decided: the triggers
-stand in migration 0007. Rounds themselves stand in tables.py, the services in deadlines.py and
-cancellations.py.
+stand in migration 0007. What is asked of a closed round, and what its rehearsals decided, is kept
+by those of 0016. Rounds themselves stand in tables.py, the services in deadlines.py,
+rounds_by_hand.py and run_requests.py.
 """
 
 from __future__ import annotations
@@ -67,3 +68,34 @@ class CancellationRow(Table, table=True):
     reason: str = Field(sa_type=Text)
     cancelled_by: str = Field(sa_type=Text)
     cancelled_at: dt.datetime = Field(sa_type=Instant)
+
+
+class RunRequestRow(Table, table=True):
+    """A rehearsal or a run that somebody asked for on a page; `run_id` is there once it began."""
+
+    __tablename__ = "run_request"
+    __table_args__ = (
+        one_of("purpose", "publication", "rehearsal"),
+        Index(
+            "uq_run_request_waiting",
+            "round_id",
+            unique=True,
+            sqlite_where=text("run_id IS NULL"),
+            postgresql_where=text("run_id IS NULL"),
+        ),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    round_id: str = Field(foreign_key="round.id", index=True, sa_type=Text)
+    purpose: str = Field(sa_type=Text)
+    asked_by: str = Field(sa_type=Text)
+    asked_at: dt.datetime = Field(sa_type=Instant)
+    run_id: str | None = Field(default=None, foreign_key="run.id", index=True, sa_type=Text)
+
+
+class RunOutcomeRow(Table, table=True):
+    """The whole outcome of a checked run that is not published, as canonical JSON."""
+
+    __tablename__ = "run_outcome"
+    run_id: str = Field(primary_key=True, foreign_key="run.id", sa_type=Text)
+    document: str = Field(sa_type=Text)

@@ -33,6 +33,8 @@ from broker.notices.causes import tell_published
 from broker.policy.versions import policy_of_round
 from broker.publications import store_outcome
 from broker.rounds import close_round, find_round, lock_round
+from broker.run_outcomes import keep_outcome
+from broker.run_requests import ask_again, meet_request
 from broker.snapshots import frozen_problem
 from broker.states import RoundState, RunPurpose, RunState, move_round, move_run
 from broker.tables import RoundRow, RunRow, RunStageRow
@@ -164,6 +166,7 @@ def _give_up_earlier_runs(session: Session, row: RoundRow, change: Change) -> No
         if run.state == RunState.SOLVING:
             why = "Its host stopped before it was done, and its lease ran out."
             move_run(session, run, RunState.FAILED, change, failure=why, finished_at=change.at)
+            ask_again(session, run)
         elif run.purpose == RunPurpose.PUBLICATION:
             move_run(session, run, RunState.STALE, change)
 
@@ -184,6 +187,7 @@ def _start_run(
     session.flush()
     facts = {"round_key": row.key, "purpose": purpose, "problem_sha256": run.problem_sha256}
     record(session, change, f"run.{run.state}", f"run:{run.id}", **facts)
+    meet_request(session, run)
     return run.id
 
 
@@ -252,6 +256,8 @@ def _check(session: Session, claim: _Claim, outcome: Outcome, change: Change) ->
         report=canonical_json(report_document(outcome.report)).decode(),
         certificate=canonical_json(certificate_document(outcome.certificate)).decode(),
     )
+    if run.purpose == RunPurpose.REHEARSAL:
+        keep_outcome(session, run, outcome)
 
 
 def _publish(session: Session, claim: _Claim, outcome: Outcome, change: Change) -> Ran:

@@ -1,5 +1,7 @@
 """What is due by the clock: rounds are announced, open, close, are allocated and finish alone.
 
+A rehearsal that somebody asked for comes before the allocation.
+
 Safe at any time and on every host at once. Each deed is one transaction that locks its round and
 looks again whether it is due; an allocation runs under a lease, so that only one host solves. What
 goes wrong with one round is told, and the others go on.
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlmodel import Session, col
 
 from allocation.errors import AllocationError
@@ -23,8 +25,9 @@ from broker.clock import Clock, in_words, time_of
 from broker.counterfactuals.answers import decided_round, write_estimates
 from broker.db import Database, reading, transact
 from broker.errors import BrokerError, HeldElsewhere
+from broker.round_tables import RunRequestRow
 from broker.rounds import close_round, finish_round, lock_round, open_round
-from broker.runs import ReportProgress, Solve, run_round
+from broker.runs import Ran, ReportProgress, Solve, run_round
 from broker.sprints.announcing import announce_sprint, due_sprints
 from broker.sprints.rules import Sprint
 from broker.states import RoundState, RunPurpose, RunState
@@ -42,6 +45,7 @@ class Deed(StrEnum):
     ANNOUNCED = "announced"
     OPENED = "opened"
     CLOSED = "closed"
+    REHEARSED = "rehearsed"
     PUBLISHED = "published"
     FINISHED = "finished"
     HELD_ELSEWHERE = "held-elsewhere"
@@ -125,6 +129,16 @@ def _closes(at: dt.datetime) -> ColumnElement[bool]:
     return (col(RoundRow.state) == RoundState.OPEN) & (col(RoundRow.closes_at) <= at)
 
 
+def _rehearses(at: dt.datetime) -> ColumnElement[bool]:
+    del at
+    asked = exists().where(
+        col(RunRequestRow.round_id) == col(RoundRow.id),
+        col(RunRequestRow.purpose) == RunPurpose.REHEARSAL,
+        col(RunRequestRow.run_id).is_(None),
+    )
+    return (col(RoundRow.state) == RoundState.CLOSED) & asked
+
+
 def _runs(at: dt.datetime) -> ColumnElement[bool]:
     del at
     return col(RoundRow.state) == RoundState.CLOSED
@@ -188,7 +202,22 @@ def _run(ticker: Ticker, key: str) -> Ticked | None:
                 f"The allocation of round {key} failed; it is tried again after {in_words(until)}."
             )
             return Ticked(key, Deed.WAITING, sentence)
-    ran = run_round(
+    ran = _run_round(ticker, key, RunPurpose.PUBLICATION)
+    if ran.outcome is None:
+        return None
+    transact(ticker.db, lambda session: write_estimates(session, decided_round(session, key)))
+    return Ticked(key, Deed.PUBLISHED, f"Round {key} is published: outcome {ran.outcome_sha256}")
+
+
+def _rehearse(ticker: Ticker, key: str) -> Ticked | None:
+    ran = _run_round(ticker, key, RunPurpose.REHEARSAL)
+    if ran.outcome is None or ran.run_state is RunState.PUBLISHED:
+        return None
+    return Ticked(key, Deed.REHEARSED, f"Round {key} is rehearsed: outcome {ran.outcome_sha256}")
+
+
+def _run_round(ticker: Ticker, key: str, purpose: RunPurpose) -> Ran:
+    return run_round(
         ticker.db,
         key,
         ticker.options,
@@ -196,11 +225,8 @@ def _run(ticker: Ticker, key: str) -> Ticked | None:
         ticker.actor,
         ticker.solve,
         ticker.report_progress,
+        purpose=purpose,
     )
-    if ran.outcome is None:
-        return None
-    transact(ticker.db, lambda session: write_estimates(session, decided_round(session, key)))
-    return Ticked(key, Deed.PUBLISHED, f"Round {key} is published: outcome {ran.outcome_sha256}")
 
 
 def _pauses_until(session: Session, key: str) -> dt.datetime | None:
@@ -239,6 +265,7 @@ _STEPS: tuple[tuple[Callable[[dt.datetime], ColumnElement[bool]], Act], ...] = (
     (_finishes, _finish),
     (_opens, _open),
     (_closes, _close),
+    (_rehearses, _rehearse),
     (_runs, _run),
 )
 """What is looked after, in this order: what happens at once comes before what takes a minute."""

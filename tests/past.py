@@ -14,6 +14,7 @@ from allocation.problem import Alternative, Bid, DayUnits, PoolKey, Problem, Rou
 from broker.db import Database, transact
 from broker.rounds import create_round, finish_round
 from broker.runs import Solve
+from broker.states import RunPurpose
 from tests.builders import FIRST_DAY, a_bid, a_problem, a_team, an_alternative, an_item
 from tests.markets import a_change, better_baseline, bring, run_it
 from tests.rounds import invented_round
@@ -35,10 +36,17 @@ POOLS = {
 }
 
 
-def build_past(db: Database, *, bids: int = 130, solve: Solve = better_baseline) -> None:
-    """Fill an empty market: past-1 finished, past-2 published, then one of each state."""
+def build_past(
+    db: Database, *, bids: int = 130, solve: Solve = better_baseline, rehearsed: str = ""
+) -> None:
+    """Fill an empty market: past-1 finished, past-2 published, then one of each state.
+
+    One of the decided rounds may have been rehearsed before.
+    """
     for number in (1, 2):
         key = bring(db, decided_round(f"past-{number}", number, bids))
+        if key == rehearsed:
+            run_it(db, key, solve=solve, purpose=RunPurpose.REHEARSAL)
         run_it(db, key, solve=solve)
     transact(db, lambda session: finish_round(session, "past-1", a_change(hours=2)))
     bring(db, sealed_round("waiting", 3))

@@ -189,5 +189,14 @@ ROUNDS += [
     _post("/rounds/past-2/open", ADMINS, CONFLICT),
     _post("/rounds/ahead/close", ADMINS),
     _post("/rounds/taking-bids/close", ADMINS),
+    _post("/rounds/past-2/rehearse", ADMINS, CONFLICT),
+    _post("/rounds/past-2/run", ADMINS, CONFLICT),
+    Row("/rounds/waiting/rehearse", ADMINS, SEE_OTHER, "POST", is_once=True),
+    _post("/rounds/waiting/run", ADMINS, CONFLICT),
+    Row("/runs/{run}", EVERYBODY),
+    Row("/runs/{run}/stages.csv", EVERYBODY),
+    Row("/runs/{run}/outcome.json", EVERYBODY, NOT_FOUND),
+    Row("/runs/{rehearsal}", EVERYBODY),
+    Row("/runs/{rehearsal}/outcome.json", ADMINS),
 ]
 MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *OF_APPROVALS, *ROUNDS, *OF_ONES_OWN, *OF_POOLS, *OF_ADMINS]

@@ -31,6 +31,7 @@ from web.questions import questions
 from web.receipts import receipts
 from web.round_actions import round_actions
 from web.rounds import rounds
+from web.runs import runs
 from web.sprints import sprints
 
 LARGEST_BODY_BYTES = 1_000_000
@@ -50,6 +51,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         rounds,
         round_actions,
         sprints,
+        runs,
         pools,
         pool_admin,
         capacity,

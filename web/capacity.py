@@ -41,11 +41,11 @@ def show() -> Response:
     )
 
 
-def value_bars(report: Report) -> tuple[Bar, ...]:
+def value_bars(report: Report, label: str = "Published") -> tuple[Bar, ...]:
     """Compare a round's value with what simpler rules would have been worth."""
     return bars(
         (
-            ("Published", report.value),
+            (label, report.value),
             ("Greedy by value per unit", report.baselines.density_greedy),
             ("First come, first served", report.baselines.first_come),
         )

@@ -27,6 +27,7 @@ PAGE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 ADDRESSES: Mapping[Subject, tuple[str, str]] = {
     Subject.POOL: ("pools.show", "key"),
     Subject.ROUND: ("rounds.show", "key"),
+    Subject.RUN: ("runs.show", "run_id"),
     Subject.RECEIPT: ("receipts.show", "receipt_id"),
     Subject.DELIVERY: ("deliveries.show", "receipt_id"),
     Subject.TEAM_CREDITS: ("ledger.show", "key"),

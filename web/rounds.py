@@ -100,7 +100,7 @@ def progress(key: str) -> Response:
         screen = progress_screen(session, key, now(), question(STAGES))
     stages = grid(screen.stages, "rounds.data", STAGES, key=key, table="stages")
     response = answer("progress", swaps=("progress",), screen=screen, grids={"stages": stages})
-    if is_swap() and not screen.round.is_allocating:
+    if is_swap() and screen.is_over:
         response.headers["HX-Refresh"] = "true"
     return response
 

@@ -24,6 +24,7 @@ from allocation.outcome import (
 )
 from broker.dashboards.deliveries import DeliveryState
 from broker.notices.tables import Channel, NoticeKind
+from broker.policy.comparing import WinnerChange
 from broker.states import RoundState
 from web.filters import percent, whole
 
@@ -176,6 +177,14 @@ LATE_ANSWER = (
 )
 
 
+WINNERS: Mapping[str, str] = {
+    WinnerChange.WINS: "wins",
+    WinnerChange.LOSES: "does not win",
+    WinnerChange.MOVES: "wins at another start, size or alternative",
+}
+"""What becomes of a bid in another outcome, after "it"."""
+
+
 ROLES: Mapping[str, str] = {
     "platform-admin": "Platform admin",
     "finance-auditor": "Finance auditor",
@@ -294,6 +303,7 @@ def register(app: Flask) -> None:
         DELIVERY_WORDS=DELIVERIES,
         FLOORED_ESTIMATE=FLOORED_ESTIMATE,
         ROLE_WORDS=ROLES,
+        WINNER_WORDS=WINNERS,
         NOTICE_WORDS=NOTICES,
         CHANNEL_WORDS=CHANNELS,
     )

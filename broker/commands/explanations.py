@@ -20,7 +20,7 @@ from broker.counterfactuals.working import Budget, Explained, explain_round, pro
 from broker.solving import solve
 
 DEFAULTS = Budget()
-JOBS = 3
+JOBS = 4
 """How many of the periodic jobs are done at a time."""
 NICENESS = 10
 """How far the worker stands back behind the market on the same processors."""
@@ -68,7 +68,7 @@ def explain(
 @click.option("--with-input", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def worker(environment: Mapping[str, str], *, with_input: bool) -> None:
-    """Do what happens by itself: explain bids, answer, replay policies. Serving starts one too."""
+    """Do what happens by itself: explain, answer, replay, run as asked. Serving starts one too."""
     db = market_of(environment)
     from broker.background import background  # noqa: PLC0415  # no other command needs the queue
 

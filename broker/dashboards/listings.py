@@ -50,6 +50,7 @@ class Subject(StrEnum):
 
     POOL = "pool"
     ROUND = "round"
+    RUN = "run"
     RECEIPT = "receipt"
     DELIVERY = "delivery"
     BID = "bid"

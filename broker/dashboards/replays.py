@@ -11,26 +11,14 @@ from sqlalchemy import Row, select
 from sqlmodel import Session, col
 
 from broker.access import Action, Actor, may
+from broker.dashboards.comparisons import BidLabel, ChangedBid, changed_bid
 from broker.errors import NotFound
-from broker.policy.comparing import Comparison, WinnerChange, comparison_from_document
+from broker.policy.comparing import Comparison, comparison_from_document
 from broker.policy.tables import PolicyProposalRow, PolicyReplayRow, PolicyVersionRow
 from broker.tables import BidRow, RoundRow, TeamRow
 
-BidLabel = tuple[str, str, str]
-"""The id, the title and the team's name of a bid."""
 Found = Mapping[str, Comparison | None]
 Rows = Sequence[Row[PolicyReplayRow, RoundRow]]
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedBid:
-    """A bid that would have been decided in another way."""
-
-    bid_id: str
-    bid_key: str
-    title: str
-    team: str
-    change: WinnerChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +158,7 @@ def _changed(
     row: RoundRow, found: Comparison, bids: dict[tuple[str, str], BidLabel]
 ) -> Iterator[ChangedBid]:
     for one in found.winners:
-        bid_id, title, team = bids[row.id, one.bid_key]
-        yield ChangedBid(bid_id, one.bid_key, title, team, one.change)
+        yield changed_bid(one, bids[row.id, one.bid_key])
 
 
 def _shares(found: Comparison, teams: dict[str, str]) -> Iterator[Share]:

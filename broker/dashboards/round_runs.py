@@ -1,7 +1,8 @@
 """Screen 9, a round and its runs: where it stands, what was tried, and what proves the result.
 
-Before the result is published only the state, the times, the snapshot's hash and the progress of
-a run show; the reason why a run failed may name bids, so it waits for the publication too.
+Before the result is published only the state, the times, the hashes, who asked and the progress of
+a run show; the reason why a run failed may name bids, so it waits for the publication too. One run
+alone, with its numbers, stands in run.py.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, FromClause, case, func, literal, select
 from sqlmodel import Session
 
-from broker.access import Actor
+from broker.access import Action, Actor, may
 from broker.dashboards.briefs import (
     PublishedRun,
     RoundBrief,
@@ -22,7 +23,15 @@ from broker.dashboards.briefs import (
 )
 from broker.dashboards.counterfactuals import ExplainedCount, explained_count
 from broker.dashboards.deadlines import RoundTimes, round_times
-from broker.dashboards.listings import Column, Kind, Listing, Question, Table, list_rows
+from broker.dashboards.listings import (
+    Column,
+    Kind,
+    Listing,
+    Question,
+    Subject,
+    Table,
+    list_rows,
+)
 from broker.dashboards.sources import (
     DECIDED,
     DECLINE,
@@ -34,15 +43,23 @@ from broker.dashboards.sources import (
     TEAM,
 )
 from broker.errors import NotFound
-from broker.states import RunPurpose, RunState
+from broker.people.tables import PersonRow
+from broker.round_tables import RunRequestRow
+from broker.states import RoundState, RunPurpose, RunState
+from broker.tables import AuditEventRow
 
+PERSON = PersonRow.metadata.tables["person"]
+REQUEST = RunRequestRow.metadata.tables["run_request"]
+EVENT = AuditEventRow.metadata.tables["audit_event"]
 RUN_COLUMNS = (
-    Column("run_id", "Run", Kind.KEY, filtered=True),
+    Column("run_id", "Run", Kind.KEY, filtered=True, names=Subject.RUN, reference="run_id"),
     Column("purpose", "Purpose", Kind.CHOICE, choices=tuple(RunPurpose), filtered=True),
     Column("state", "State", Kind.CHOICE, choices=tuple(RunState), filtered=True),
     Column("revision", "Revision", Kind.COUNT),
     Column("started_at", "Started", Kind.INSTANT),
     Column("finished_at", "Finished", Kind.INSTANT),
+    Column("asked_by", "By", filtered=True),
+    Column("outcome_sha256", "Outcome", Kind.KEY, filtered=True),
     Column("failure", "Why it failed"),
 )
 STAGE_COLUMNS = (
@@ -84,6 +101,15 @@ class FloorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedRun:
+    """A rehearsal or a run that somebody asked for and that nobody has begun yet."""
+
+    purpose: str
+    asked_by: str
+    asked_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RoundScreen:
     """One round: `snapshot` from its close on, `run`, `reasons` and `floors` once it is decided.
 
@@ -99,6 +125,8 @@ class RoundScreen:
     explained: ExplainedCount | None
     reasons: tuple[ReasonCount, ...]
     floors: tuple[FloorRow, ...]
+    asked: AskedRun | None
+    may_ask: bool
     runs: Listing
     stages: Listing
 
@@ -109,7 +137,13 @@ class ProgressScreen:
 
     now: dt.datetime
     round: RoundBrief
+    asked: AskedRun | None
     stages: Listing
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to wait for."""
+        return not self.round.is_allocating and self.asked is None
 
 
 def round_screen(
@@ -122,11 +156,13 @@ def round_screen(
         now=now,
         round=brief,
         times=round_times(session, actor, brief, now),
-        snapshot=_snapshot(session, brief.id),
+        snapshot=snapshot_of(session, brief.id),
         run=run,
         explained=_explained(session, run),
         reasons=_reasons(session, brief.id),
         floors=_floors(session, run),
+        asked=_asked(session, brief),
+        may_ask=brief.state == RoundState.CLOSED and may(actor, Action.RUN_ROUND),
         runs=list_rows(session, run_table(brief.id), runs),
         stages=list_rows(session, stage_table(brief.id), stages),
     )
@@ -137,7 +173,8 @@ def progress_screen(
 ) -> ProgressScreen:
     """Return how far a round's allocation is. Raises: NotFound if there is no such round."""
     brief = find_round(session, key)
-    return ProgressScreen(now, brief, list_rows(session, stage_table(brief.id), question))
+    stages = list_rows(session, stage_table(brief.id), question)
+    return ProgressScreen(now, brief, _asked(session, brief), stages)
 
 
 def published_document(session: Session, key: str, what: str) -> str:
@@ -166,6 +203,8 @@ def run_table(round_id: str) -> Table:
             RUN.c.revision,
             RUN.c.started_at,
             RUN.c.finished_at,
+            asked_by(RUN).label("asked_by"),
+            RUN.c.outcome_sha256,
             case((ROUND.c.state.in_(DECIDED), RUN.c.failure)).label("failure"),
         )
         .select_from(RUN)
@@ -173,6 +212,25 @@ def run_table(round_id: str) -> Table:
         .where(RUN.c.round_id == round_id)
     )
     return Table("runs", "Runs of this round", RUN_COLUMNS, rows, ("-started_at", "run_id"))
+
+
+def asked_by(run: FromClause) -> ColumnElement[str]:
+    """Name who had a run begun: the person who asked on a page, else whoever began it."""
+    begun = (
+        select(func.coalesce(PERSON.c.name, EVENT.c.actor))
+        .select_from(EVENT)
+        .outerjoin(PERSON, PERSON.c.id == EVENT.c.actor)
+        .where(EVENT.c.subject == literal("run:") + run.c.id, EVENT.c.kind == "run.solving")
+        .correlate(run)
+    )
+    asked = (
+        select(func.coalesce(PERSON.c.name, REQUEST.c.asked_by))
+        .select_from(REQUEST)
+        .outerjoin(PERSON, PERSON.c.id == REQUEST.c.asked_by)
+        .where(REQUEST.c.run_id == run.c.id)
+        .correlate(run)
+    )
+    return func.coalesce(asked.scalar_subquery(), begun.scalar_subquery())
 
 
 def stage_table(round_id: str) -> Table:
@@ -184,6 +242,15 @@ def stage_table(round_id: str) -> Table:
         .limit(1)
         .scalar_subquery()
     )
+    return _stages(RUN_STAGE.c.run_id == newest, "Progress of the newest run")
+
+
+def stages_of_run(run_id: str) -> Table:
+    """Return the table of progress of one run."""
+    return _stages(RUN_STAGE.c.run_id == run_id, "Progress of the run")
+
+
+def _stages(which: ColumnElement[bool], caption: str) -> Table:
     gap = (RUN_STAGE.c.bound - RUN_STAGE.c.value) / func.nullif(RUN_STAGE.c.bound, 0)
     rows = select(
         RUN_STAGE.c.run_id,
@@ -193,17 +260,34 @@ def stage_table(round_id: str) -> Table:
         RUN_STAGE.c.bound,
         gap.label("gap_ratio"),
         RUN_STAGE.c.milliseconds,
-    ).where(RUN_STAGE.c.run_id == newest)
-    return Table("stages", "Progress of the newest run", STAGE_COLUMNS, rows, ("position",))
+    ).where(which)
+    return Table("stages", caption, STAGE_COLUMNS, rows, ("position",))
 
 
-def _snapshot(session: Session, round_id: str) -> Snapshot | None:
+def snapshot_of(session: Session, round_id: str) -> Snapshot | None:
+    """Return the frozen problem of a round by its hashes; None before its close."""
     row = session.execute(
         select(SNAPSHOT.c.document_sha256, SNAPSHOT.c.problem_sha256, SNAPSHOT.c.taken_at).where(
             SNAPSHOT.c.round_id == round_id
         )
     ).first()
     return Snapshot(*row) if row else None
+
+
+def _asked(session: Session, brief: RoundBrief) -> AskedRun | None:
+    """Return what waits to be begun, as long as the round can still be run."""
+    if brief.state != RoundState.CLOSED:
+        return None
+    row = session.execute(
+        select(
+            REQUEST.c.purpose,
+            func.coalesce(PERSON.c.name, REQUEST.c.asked_by),
+            REQUEST.c.asked_at,
+        )
+        .outerjoin(PERSON, PERSON.c.id == REQUEST.c.asked_by)
+        .where(REQUEST.c.round_id == brief.id, REQUEST.c.run_id.is_(None))
+    ).first()
+    return AskedRun(*row) if row else None
 
 
 def _reasons(session: Session, round_id: str) -> tuple[ReasonCount, ...]:

@@ -19,8 +19,8 @@ from sqlmodel import Session, col
 
 from allocation.errors import AllocationError
 from allocation.options import Options, Progress
-from allocation.outcome import ListPrice, Outcome, Pricing
-from allocation.problem import BidKey, PoolKey, Problem, Tier
+from allocation.outcome import Outcome, Pricing
+from allocation.problem import Problem
 from allocation.wire import canonical_json, problem_sha256, report_from_document
 from broker.access import Action, Actor, require
 from broker.audit import ActorId, Change, record
@@ -30,7 +30,6 @@ from broker.errors import Refused
 from broker.policy.comparing import (
     Comparison,
     Decided,
-    Won,
     changed_winners,
     comparison_document,
     figures,
@@ -41,9 +40,10 @@ from broker.policy.comparing import (
 from broker.policy.documents import Policy, policy_sha256, policy_text
 from broker.policy.refreezing import problem_under
 from broker.policy.tables import PolicyReplayRow
+from broker.run_outcomes import decided_by, published_decision
 from broker.runs import Solve, published_run
 from broker.states import RoundState
-from broker.tables import AwardRow, BidRow, ListPriceRow, PoolRow, RoundRow, RunRow, TeamRow
+from broker.tables import BidRow, RoundRow, RunRow, TeamRow
 
 ROUNDS = 6
 """How many past rounds a policy is replayed on."""
@@ -181,7 +181,7 @@ def _claim(session: Session, sha256: str | None, at: dt.datetime) -> _Claim | No
         problem,
         Options(_seconds_for(session, replay), pricing=_pricing(row, run, policy)),
         run.id,
-        _real(session, run),
+        published_decision(session, run),
         _credits_by_team(session, row, problem),
     )
 
@@ -230,42 +230,6 @@ def _credits_by_team(session: Session, row: RoundRow, problem: Problem) -> dict[
     return {key: own[key] for key in session.scalars(bidders)}
 
 
-def _real(session: Session, run: RunRow) -> Decided:
-    """Return what a round published."""
-    awards = (
-        select(col(BidRow.key), col(TeamRow.key), AwardRow)
-        .join(BidRow, col(BidRow.id) == col(AwardRow.bid_id))
-        .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
-        .where(col(AwardRow.run_id) == run.id)
-    )
-    prices = (
-        select(col(PoolRow.key), ListPriceRow)
-        .join(PoolRow, col(PoolRow.id) == col(ListPriceRow.pool_id))
-        .where(col(ListPriceRow.run_id) == run.id)
-    )
-    return Decided(
-        run.outcome_sha256 or "",
-        tuple(_won(key, team, award) for key, team, award in session.execute(awards)),
-        tuple(_price(key, line) for key, line in session.execute(prices)),
-    )
-
-
-def _won(bid_key: str, team_key: str, award: Any) -> Won:
-    return Won(
-        bid_key,
-        team_key,
-        award.alternative,
-        award.start,
-        award.lots,
-        award.value_score,
-        award.payment_credits,
-    )
-
-
-def _price(pool_key: str, line: ListPriceRow) -> ListPrice:
-    return ListPrice(PoolKey(pool_key), line.day, Tier(line.tier), line.list_price_microcredits)
-
-
 def _telling(db: Database, claim: _Claim) -> Callable[[Progress], None]:
     """Return a reporter that keeps the stage, so that the page can show it."""
 
@@ -288,12 +252,7 @@ def _at_work(claim: _Claim) -> Any:
 
 def _compared(claim: _Claim, outcome: Outcome) -> Comparison:
     real, credits_ = claim.real, claim.credits_by_team
-    teams = {bid.key: str(bid.team_key) for bid in claim.problem.bids}
-    replayed = Decided(
-        outcome.report.outcome_sha256,
-        tuple(_won(award.bid_key, teams[BidKey(award.bid_key)], award) for award in outcome.awards),
-        outcome.prices,
-    )
+    replayed = decided_by(outcome, {bid.key: str(bid.team_key) for bid in claim.problem.bids})
     return Comparison(
         run_id=claim.run_id,
         problem_sha256=problem_sha256(claim.problem),

@@ -21,6 +21,7 @@ from broker.bids.writing import BidWish, save_draft
 from broker.config import Settings
 from broker.db import Database, reading, transact
 from broker.policy.versions import Adoption, adopt_policy
+from broker.round_tables import RunOutcomeRow
 from broker.states import BidState
 from broker.tables import AwardRow, BidRow, DeclineRow, RoundRow, TeamRow
 from tests.bid_markets import a_draft, team_id
@@ -69,7 +70,7 @@ def counts(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 def _a_market(file: Path, bids: int) -> Database:
     """Return two decided rounds and an open one of so many bids each, and drafts of the lead."""
     db = a_database(file)
-    build_past(db, bids=bids)
+    build_past(db, bids=bids, rehearsed="past-2")
     folder = invented_round(9, bids)
     ahead = replace(folder, problem=moved(folder.problem, RoundKey(CONTEST), 9), name="Contest")
     bring(db, ahead, is_open=True)
@@ -118,6 +119,7 @@ def _words(session: Session) -> Words:
         "ledger.key": (TEAM,),
         "bid_id": bids,
         "receipt_id": bids,
+        "run_id": (session.scalars(select(col(RunOutcomeRow.run_id))).one(),),
         "filename": ("app.css",),
     }
 
@@ -141,7 +143,7 @@ def _decided(session: Session, bid_id: Mapped[str], *which: ColumnElement[bool])
 def _named(address: str, words: Words) -> str:
     for name, bid in zip(NAMED, words["bid_id"], strict=True):
         address = address.replace(bid, name)
-    return address
+    return address.replace(words["run_id"][0], "REHEARSAL")
 
 
 def _questions(app: Flask, browser: FlaskClient, address: str) -> int | None:
@@ -169,6 +171,7 @@ def test_every_page_asks_at_most_twelve_questions_of_the_database(
     assert (LEAD, "/bids/DRAFT/edit") in many
     assert (LEAD, "/bids/new?from=bid-AWARD") in many
     assert (LEAD, "/receipts/DECLINE") in many
+    assert (ADMIN, "/runs/REHEARSAL") in many
 
 
 def test_no_page_asks_more_questions_the_more_bids_there_are(

@@ -16,10 +16,11 @@ from werkzeug.test import TestResponse
 from broker.config import Settings
 from broker.db import Database, reading, transact
 from broker.people.grants import Grant, propose_grant
+from broker.states import RunPurpose
 from broker.tables import AwardRow, BidRow, DeclineRow, ItemRow, PoolRow, RoundRow, TeamRow
 from tests.approvals import ask as ask_for_approval
 from tests.cast import NAMES, NEWCOMER, OPERATOR, OTHER_LEAD, Browser, signed_in, stranger
-from tests.markets import NOON
+from tests.markets import NOON, run_it
 from tests.route_matrix import (
     MATRIX,
     OF_A_TEAM,
@@ -64,7 +65,9 @@ def ids(past_market: Database) -> Mapping[str, str]:
     proposed = transact(
         past_market, lambda session: propose_grant(session, OPERATOR, wish, SPRINTS_ARE_OVER)
     )
+    rehearsal = run_it(past_market, "waiting", purpose=RunPurpose.REHEARSAL)
     with reading(past_market) as session:
+        run = session.scalars(select(col(AwardRow.run_id)).limit(1)).one()
         award = session.scalar(
             select(col(AwardRow.bid_id))
             .join(BidRow, col(BidRow.id) == col(AwardRow.bid_id))
@@ -95,6 +98,8 @@ def ids(past_market: Database) -> Mapping[str, str]:
         "award": str(award),
         "lost": str(lost),
         "sealed": str(sealed),
+        "run": run,
+        "rehearsal": rehearsal.run_id,
         "proposed": proposed.id,
         "red": red,
         "request": ask_for_approval(past_market),
