@@ -247,7 +247,9 @@ def stage_table(round_id: str) -> Table:
 
 def stages_of_run(run_id: str) -> Table:
     """Return the table of progress of one run."""
-    return _stages(RUN_STAGE.c.run_id == run_id, "Progress of the run")
+    shown = tuple(column.key for column in STAGE_COLUMNS if column.key != "run_id")
+    stages = _stages(RUN_STAGE.c.run_id == run_id, "Progress of the run")
+    return stages.showing(stages.name, stages.caption, shown)
 
 
 def _stages(which: ColumnElement[bool], caption: str) -> Table:
