@@ -13,9 +13,11 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from flask import Flask
 from flask.testing import FlaskClient
 
+from broker.clock import Clock
 from broker.config import Settings
 from broker.db import Database
 from tests.markets import at
+from web import desk
 from web.app import create_app
 
 LINK_ATTRIBUTES = {"a": "href", "link": "href", "script": "src", "form": "action"}
@@ -50,10 +52,19 @@ def kind_of(address: str) -> str:
     return A_KEY_OR_ID.sub("*", urlsplit(address).path)
 
 
+def app_over(db: Database, clock: Clock) -> Flask:
+    """Return the application over a market, on whichever database it is."""
+    app = create_app(Settings(f"sqlite:///{db.file}"), clock)
+    if db.writer.dialect.name != "sqlite":
+        desk.register(app, db, clock)
+        app.extensions["desk"].is_checked = True
+    return app
+
+
 @contextmanager
 def screens(db: Database) -> Iterator[Flask]:
     """Serve the screens of a market, at three in the afternoon."""
-    app = create_app(Settings(f"sqlite:///{db.file}"), at(3))
+    app = app_over(db, at(3))
     yield app
     app.extensions["desk"].db.dispose()
 

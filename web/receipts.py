@@ -45,7 +45,9 @@ def receipt_page(receipt_id: str, form: WhatIfForm | None = None) -> Response:
 def document(receipt_id: str) -> Response:
     """Hand the same facts to a program."""
     with market() as session:
-        facts = receipt_document(receipt(session, receipt_id))
+        screen = receipt(session, receipt_id)
+        asked = asking(session, current_actor(), screen, receipt_id, now())
+    facts = receipt_document(screen, asked)
     body = json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n"
     response = Response(body, mimetype="application/json")
     response.headers["Content-Disposition"] = f'inline; filename="receipt-{receipt_id}.json"'

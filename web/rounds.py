@@ -79,9 +79,10 @@ def round_page(key: str, deadline: DeadlineForm) -> Response:
         screen = round_screen(
             session, current_actor(), key, now(), question(RUNS), question(STAGES)
         )
+    explained = ("explained",) if screen.explained else ()
     return answer(
         "round",
-        swaps=("runs", "stages"),
+        swaps=("runs", "stages", *explained),
         screen=screen,
         deadline=deadline,
         steps=steps_of(screen.round),

@@ -149,7 +149,7 @@ STANDINGS: Mapping[str, StandingWords] = {
     ),
     Standing.INTERVAL: StandingWords(
         "between two bounds",
-        "The offer was not proven further in its time; each other change was checked by solving.",
+        "The offer is not proven further; each other change was checked by solving.",
     ),
     Standing.ESTIMATE: StandingWords(
         "an estimate from list prices",

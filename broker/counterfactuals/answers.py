@@ -113,9 +113,13 @@ def open_bids(session: Session, decided: Decided) -> list[BidKey]:
 
 
 def store_answers(
-    session: Session, decided: Decided, answers: Iterable[Answer], at: dt.datetime
+    session: Session,
+    decided: Decided,
+    answers: Iterable[Answer],
+    seconds_per_bid: float,
+    at: dt.datetime,
 ) -> None:
-    """Put answers in the place of estimates; what is exact already stays."""
+    """Put answers in the place of estimates, with the time each had; what is exact stays."""
     ids = _bid_ids(session, decided.run_id)
     for answer in answers:
         offer = answer.winning_offer
@@ -132,7 +136,7 @@ def store_answers(
                 standing=offer.standing,
                 lower_credits=offer.lower_credits,
                 upper_credits=offer.upper_credits,
-                document=_document(answer),
+                document=_document(answer, seconds_per_bid),
                 answered_at=at,
             )
         )
@@ -185,9 +189,10 @@ def _estimates(decided: Decided) -> Iterator[tuple[BidKey, Standing, dict[str, i
         yield bid.key, Standing.ESTIMATE, bounds
 
 
-def _document(answer: Answer) -> str:
+def _document(answer: Answer, seconds_per_bid: float) -> str:
     offer = answer.winning_offer
     document = {
+        "budget_milliseconds": round(1000 * seconds_per_bid),
         "changes": [
             {
                 "kind": change.kind,

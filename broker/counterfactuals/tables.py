@@ -14,8 +14,9 @@ from broker.tables import STRICT, Instant, Table, Whole, at_least, one_of
 class CounterfactualRow(Table, table=True):
     """The answer to "why not me": an estimate first, then what was verified, or its bounds.
 
-    `document` is canonical JSON with the other changes that would have won and the bids that each
-    would have displaced. `asked_at` is when somebody asked for this bid before others.
+    `document` is canonical JSON with the time that the answer had, the other changes that would
+    have won and the bids that each would have displaced. `asked_at` is when somebody asked for this
+    bid before others.
     """
 
     __tablename__ = "counterfactual"

@@ -91,7 +91,7 @@ def explain_round(
             asked = open_bids(session, decided)
     if not decided.problem.floor_ratio:
         for answers in _answered(decided, asked, budget, until, executor):
-            report(_stored(db, decided, answers, clock))
+            report(_stored(db, decided, answers, budget, clock))
     with reading(db) as session:
         return Explained(round_key, progress_of(session, decided.run_id))
 
@@ -142,9 +142,11 @@ def _parcels(asked: Sequence[BidKey]) -> Iterator[tuple[BidKey, ...]]:
         yield tuple(asked[first : first + BIDS_PER_PARCEL])
 
 
-def _stored(db: Database, decided: Decided, answers: list[Answer], clock: Clock) -> Progress:
+def _stored(
+    db: Database, decided: Decided, answers: list[Answer], budget: Budget, clock: Clock
+) -> Progress:
     def store(session: Session) -> Progress:
-        store_answers(session, decided, answers, clock())
+        store_answers(session, decided, answers, budget.seconds_per_bid, clock())
         return progress_of(session, decided.run_id)
 
     return transact(db, store)

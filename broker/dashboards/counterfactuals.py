@@ -42,7 +42,8 @@ class ChangeFacts:
 class WinningFacts:
     """What would have won. Units: credits per lot; the bounds are equal where one offer is meant.
 
-    `answered_at` is None while only the list prices speak, or the publication itself.
+    `answered_at` is None while only the list prices speak, or the publication itself;
+    `budget_milliseconds` is how long the answer was searched for at most, where that was noted.
     """
 
     standing: Standing
@@ -51,6 +52,7 @@ class WinningFacts:
     answered_at: dt.datetime | None
     displaced: DisplacedFacts | None = None
     changes: tuple[ChangeFacts, ...] = ()
+    budget_milliseconds: int | None = None
 
     @property
     def exact_credits(self) -> int | None:
@@ -97,6 +99,7 @@ def winning_facts(
         answered_at=row.answered_at,
         displaced=_displaced(document.get("displaced")),
         changes=tuple(_change(change) for change in document.get("changes", ())),
+        budget_milliseconds=document.get("budget_milliseconds"),
     )
 
 

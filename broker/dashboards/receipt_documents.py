@@ -6,13 +6,17 @@ import datetime as dt
 from typing import Any
 
 from broker.dashboards.counterfactuals import ChangeFacts, DisplacedFacts, WinningFacts
+from broker.dashboards.questions import Asking, WhatIfFacts
 from broker.dashboards.receipts import AlternativeFacts, AwardFacts, DeclineFacts, Receipt
 
 Document = dict[str, Any]
 
 
-def receipt_document(receipt: Receipt) -> Document:
-    """Return a receipt as plain values: days and instants in ISO form, whole numbers."""
+def receipt_document(receipt: Receipt, asking: Asking | None) -> Document:
+    """Return a receipt as plain values: days and instants in ISO form, whole numbers.
+
+    What-ifs are there for those who may ask; to everybody else they are null.
+    """
     report = receipt.run.report
     return {
         "bid_key": receipt.bid_key,
@@ -51,6 +55,9 @@ def receipt_document(receipt: Receipt) -> Document:
             }
             for use in receipt.place
         ],
+        "what_ifs": [_what_if(one) for one in asking.what_ifs]
+        if asking and asking.may_ask
+        else None,
     }
 
 
@@ -107,6 +114,7 @@ def _winning(winning: WinningFacts) -> Document:
         "standing": winning.standing,
         "lower_credits_per_lot": winning.lower_credits,
         "upper_credits_per_lot": winning.upper_credits,
+        "budget_milliseconds": winning.budget_milliseconds,
         "answered_at": _text(winning.answered_at),
         "displaced": _displaced(winning.displaced),
         "changes": [_change(change) for change in winning.changes],
@@ -120,6 +128,24 @@ def _change(change: ChangeFacts) -> Document:
         "lots": change.lots,
         "tier": change.tier,
         "displaced": _displaced(change.displaced),
+    }
+
+
+def _what_if(asked: WhatIfFacts) -> Document:
+    return {
+        "offer_credits_per_lot": asked.offer_credits_per_lot,
+        "asked_start": _text(asked.asked_start),
+        "asked_lots": asked.asked_lots,
+        "asked_tier": asked.asked_tier,
+        "asked_at": _text(asked.asked_at),
+        "progress": asked.progress,
+        "verdict": asked.verdict,
+        "start": _text(asked.start),
+        "lots": asked.lots,
+        "payment_credits": asked.payment_credits,
+        "displaced": {"bids": asked.displaced_bids, "value_score": asked.displaced_value},
+        "is_best": asked.is_best,
+        "answered_at": _text(asked.answered_at),
     }
 
 

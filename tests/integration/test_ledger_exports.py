@@ -1,7 +1,8 @@
 """The ledger as files: nothing is lost, nothing runs as a formula, and accountants' tools agree.
 
-hledger's own strict check is not at hand; `check_strictly` holds the file to the same rules for the
-part of the syntax that is used here: everything declared, every transaction zero, dates in order.
+`check_strictly` holds the hledger file to the rules of `hledger check -s` for the part of the
+syntax that is used here: everything declared, every transaction zero, dates in order. Where hledger
+itself is at hand, it is asked too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import csv
 import datetime as dt
 import io
 import re
+import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from tests.commands import Broker
 from tests.ledgers import BOB, balances_of, settle_one
 from tests.markets import a_change, a_database
 
+HLEDGER = shutil.which("hledger")
 HEAD = re.compile(r"(\d{4}-\d\d-\d\d) \* \((\d+)\) ([A-Za-z0-9._/-]+)")
 POSTING = re.compile(r" {4}([a-z]\S*(?: \S+)*)  (-?[1-9]\d*) (\w+)")
 
@@ -60,6 +64,12 @@ def check_strictly(journal: str) -> Counter[str]:
     return totals
 
 
+def hledger(file: Path, *words: str) -> str:
+    """Return what hledger says about a journal; anything wrong with it is an error."""
+    command = [str(HLEDGER), "-f", file, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 @pytest.fixture
 def moved(either_market: Database) -> Database:
     settle_one(either_market)
@@ -81,6 +91,20 @@ def test_the_hledger_journal_passes_a_strict_reader_and_has_every_balance(moved:
         assert totals[f"teams:{team}:spent"] == balance.spent_credits
         assert totals[f"teams:{team}:held"] == balance.held_credits == 0
     assert sum(totals.values()) == 0
+
+
+@pytest.mark.skipif(HLEDGER is None, reason="hledger is not installed on this machine")
+def test_hledger_itself_has_nothing_to_say_and_the_same_balances(
+    moved: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "credits.journal"
+    file.write_text(exported(moved, "hledger"))
+    assert hledger(file, "check", "-s") == ""
+    assert hledger(file, "check", "ordereddates") == ""
+    table = hledger(file, "balance", "-N", "-E", "--flat", "-O", "csv")
+    rows = csv.DictReader(io.StringIO(table))
+    found = {row["account"]: int(row["balance"].split()[0]) for row in rows}
+    assert found == dict(check_strictly(exported(moved, "hledger")))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,15 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count, takewhile
+from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from sqlmodel import col
 from werkzeug.test import TestResponse
@@ -95,17 +98,30 @@ def published(db: Database, problem: Problem) -> None:
 
 @pytest.fixture
 def asked(market: Database) -> Iterator[Asked]:
-    published(market, a_round())
-    with reading(market) as session:
+    with asked_in(market) as asked:
+        yield asked
+
+
+@pytest.fixture
+def asked_on_either(either_market: Database) -> Iterator[Asked]:
+    with asked_in(either_market) as asked:
+        yield asked
+
+
+@contextmanager
+def asked_in(db: Database) -> Iterator[Asked]:
+    published(db, a_round())
+    with reading(db) as session:
         lost = session.scalars(select(col(DeclineRow.bid_id))).one()
         won = session.scalars(select(col(AwardRow.bid_id))).one()
-    with screens(market) as app:
-        yield Asked(market, app, lost, won)
+    with screens(db) as app:
+        yield Asked(db, app, lost, won)
 
 
 def test_the_exact_answer_is_asked_for_once_and_appears_when_the_worker_was_there(
-    asked: Asked,
+    asked_on_either: Asked,
 ) -> None:
+    asked = asked_on_either
     assert ASK in asked.page()
     for _ in range(2):
         answer = asked.post(LEAD, "exact")
@@ -161,8 +177,9 @@ def test_nobody_in_particular_may_not_ask(asked: Asked) -> None:
 
 @pytest.mark.parametrize("person", [LEAD, MEMBER, ADMIN])
 def test_a_what_if_at_the_minimum_winning_offer_wins_and_one_credit_less_loses(
-    asked: Asked, person: str
+    asked_on_either: Asked, person: str
 ) -> None:
+    asked = asked_on_either
     for offer in ("91", "90"):
         answer = asked.post(person, "what-if", offer=offer)
         assert (answer.status_code, answer.location) == (303, f"/receipts/{asked.lost}#what_ifs")
@@ -177,6 +194,40 @@ def test_a_what_if_at_the_minimum_winning_offer_wins_and_one_credit_less_loses(
     assert "<strong>Yes</strong> <small>exact" in page
     assert "<strong>No</strong> <small>exact" in page
     assert "Bid b2" not in page
+
+
+def test_two_workers_answer_every_question_once(asked_on_either: Asked) -> None:
+    asked = asked_on_either
+    for offer in (90, 91, 92):
+        asked.post(LEAD, "what-if", offer=str(offer))
+    with ThreadPoolExecutor(2) as workers:
+        answered = [worker.result() for worker in [workers.submit(asked.work) for _ in "12"]]
+    assert sum(answered) == 3
+    found = {json.loads(one.document)["offer_credits_per_lot"]: one for one in asked.questions()}
+    assert {offer: one.verdict for offer, one in found.items()} == {
+        90: "loses",
+        91: "wins",
+        92: "wins",
+    }
+
+
+def test_what_was_asked_is_in_the_receipt_for_programs_of_the_team_alone(
+    asked_on_either: Asked,
+) -> None:
+    asked = asked_on_either
+    asked.post(LEAD, "what-if", offer="91", tier="spot")
+    asked.work()
+
+    def what_ifs(browser: FlaskClient) -> Any:
+        return browser.get(f"/receipts/{asked.lost}.json").get_json()["what_ifs"]
+
+    [found] = what_ifs(signed_in(asked.app, MEMBER))
+    assert (found["offer_credits_per_lot"], found["asked_tier"]) == (91, "spot")
+    assert (found["progress"], found["verdict"]) == ("answered", "wins")
+    assert 0 <= found["payment_credits"] <= 91
+    assert what_ifs(signed_in(asked.app, ADMIN)) == [found]
+    for browser in (signed_in(asked.app, OTHER_LEAD), stranger(asked.app)):
+        assert what_ifs(browser) is None
 
 
 def test_the_same_what_if_twice_is_one_question(asked: Asked) -> None:

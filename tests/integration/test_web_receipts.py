@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from allocation.engine.portfolio import allocate
@@ -16,8 +16,9 @@ from allocation.options import Options, Progress
 from allocation.outcome import Outcome
 from allocation.problem import Problem
 from broker.counterfactuals.answers import decided_round, write_estimates
+from broker.counterfactuals.tables import CounterfactualRow
 from broker.counterfactuals.working import Budget, explain_round
-from broker.db import Database, reading, transact
+from broker.db import Database, reading, transact, writing
 from broker.tables import AwardRow, DeclineRow
 from tests.markets import a_scarce_problem, at, bring, described, run_it
 from tests.screens import screens
@@ -112,6 +113,36 @@ def test_the_page_of_a_round_says_how_many_answers_are_verified(
     explain(published)
     said = f"verified for {count} of {count} bids that the run declined"
     assert said in client.get(f"/rounds/{ROUND}").text
+
+
+def test_how_far_the_answers_of_a_round_are_shows_by_itself_until_all_are_there(
+    published: Database, client: FlaskClient
+) -> None:
+    swap = {"HX-Request": "true", "HX-Target": "explained"}
+    waiting = client.get(f"/rounds/{ROUND}", headers=swap).text
+    assert waiting.lstrip().startswith('<div id="explained" hx-get=')
+    assert f'max="{len(declined(published))}" value="0"' in waiting
+    explain(published)
+    done = client.get(f"/rounds/{ROUND}", headers=swap).text
+    assert "hx-get" not in done
+    assert "<progress" not in done
+
+
+def test_bounds_name_the_budget_within_which_they_were_found(
+    published: Database, client: FlaskClient
+) -> None:
+    bid_id = declined(published)[0]
+    with ThreadPoolExecutor(1) as executor:
+        explain_round(published, ROUND, Budget(30, 2.5, 1), at(2), executor, lambda _: None)
+    bounds = {"standing": "interval", "lower_credits": 700, "upper_credits": 900}
+    with writing(published) as session:
+        row = col(CounterfactualRow.bid_id)
+        session.execute(update(CounterfactualRow).where(row == bid_id).values(**bounds))
+    page = client.get(f"/receipts/{bid_id}").text
+    assert "between two bounds" in page
+    assert "with a budget of 2.5\u00a0s of solving for this bid" in page
+    facts = client.get(f"/receipts/{bid_id}.json").get_json()["decline"]["would_have_won"]
+    assert facts["budget_milliseconds"] == 2500
 
 
 def test_the_table_of_declines_shows_offers_that_were_computed_later(
