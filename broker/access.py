@@ -8,7 +8,7 @@ database and no web.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from broker.audit import ActorId
@@ -28,6 +28,25 @@ class TeamRole(StrEnum):
 
     MEMBER = "member"
     TEAM_LEAD = "team-lead"
+
+
+class Scope(StrEnum):
+    """What a token is for; it does nothing else, whatever its owner may."""
+
+    READ_MARKET = "market:read"
+    READ_BIDS = "bids:read"
+    WRITE_BIDS = "bids:write"
+    BRING_BIDS = "bids:bring"
+    READ_CREDITS = "credits:read"
+    WRITE_ROUNDS = "rounds:write"
+    RUN_ROUNDS = "rounds:run"
+    WRITE_POOLS = "pools:write"
+    WRITE_POLICY = "policy:write"
+    READ_APPROVALS = "approvals:read"
+    WRITE_APPROVALS = "approvals:write"
+    WRITE_DELIVERIES = "deliveries:write"
+    READ_PEOPLE = "people:read"
+    WRITE_TEAMS = "teams:write"
 
 
 class Action(StrEnum):
@@ -65,6 +84,10 @@ class Action(StrEnum):
     MANAGE_PEOPLE = "manage-people"
     SET_PASSWORD = "set-password"  # noqa: S105  # the name of an action
     GRANT_ROLE = "grant-role"
+    READ_TEAMS = "read-teams"
+    MANAGE_TEAMS = "manage-teams"
+    ISSUE_SERVICE_TOKEN = "issue-service-token"  # noqa: S105  # the name of an action
+    REVOKE_TOKEN = "revoke-token"  # noqa: S105  # the name of an action
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +95,8 @@ class Actor:
     """Somebody who asks: a person with a session, a program, or nobody known.
 
     `id` is opaque and goes into audit events; `name` is only ever shown. `teams` tells the role
-    in every team by the team's id, `pools` the ids of the pools that the person owns.
+    in every team by the team's id, `pools` the ids of the pools that the person owns. `scopes` are
+    those of the token that asks; None where somebody asks without one.
     """
 
     id: ActorId
@@ -81,6 +105,7 @@ class Actor:
     roles: frozenset[Role] = frozenset()
     teams: Mapping[str, TeamRole] = field(default_factory=dict)
     pools: frozenset[str] = frozenset()
+    scopes: frozenset[Scope] | None = None
 
 
 ANONYMOUS = Actor(ActorId("anonymous"), None, "")
@@ -147,7 +172,52 @@ _RULES: Mapping[Action, _Rule] = {
     Action.MANAGE_PEOPLE: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.SET_PASSWORD: _Rule(roles=frozenset({Role.SERVICE})),
     Action.GRANT_ROLE: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.READ_TEAMS: _Rule(roles=frozenset({Role.SERVICE}), is_for_every_person=True),
+    Action.MANAGE_TEAMS: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.ISSUE_SERVICE_TOKEN: _Rule(roles=frozenset({Role.SERVICE})),
+    Action.REVOKE_TOKEN: _Rule(roles=_ADMIN_OR_SERVICE),
 }
+_IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
+    Scope.READ_MARKET: frozenset(
+        {Action.READ_RESULTS, Action.READ_CALENDARS, Action.READ_TEAMS, Action.READ_NOTICES}
+    ),
+    Scope.READ_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.ASK_WHAT_WOULD_HAVE_WON}),
+    Scope.WRITE_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.PLACE_BID}),
+    Scope.BRING_BIDS: frozenset({Action.BRING_BIDS}),
+    Scope.READ_CREDITS: frozenset({Action.READ_TEAM_CREDITS}),
+    Scope.WRITE_ROUNDS: frozenset(
+        {
+            Action.OPEN_ROUND,
+            Action.CLOSE_ROUND,
+            Action.CANCEL_ROUND,
+            Action.CHANGE_DEADLINE,
+            Action.APPROVE_DEADLINE,
+            Action.CHANGE_SPRINT_RULE,
+        }
+    ),
+    Scope.RUN_ROUNDS: frozenset({Action.RUN_ROUND}),
+    Scope.WRITE_POOLS: frozenset(
+        {Action.READ_CALENDARS, Action.DEFINE_POOL, Action.CHANGE_CAPACITY}
+    ),
+    Scope.WRITE_POLICY: frozenset(
+        {Action.PROPOSE_POLICY, Action.ACTIVATE_POLICY, Action.REPLAY_POLICY}
+    ),
+    Scope.READ_APPROVALS: frozenset({Action.READ_APPROVAL}),
+    Scope.WRITE_APPROVALS: frozenset(
+        {
+            Action.READ_APPROVAL,
+            Action.REQUEST_APPROVAL,
+            Action.DECIDE_APPROVAL,
+            Action.CHANGE_DECISION_RIGHTS,
+        }
+    ),
+    Scope.WRITE_DELIVERIES: frozenset({Action.REPORT_DELIVERY, Action.CONFIRM_DELIVERY}),
+    Scope.READ_PEOPLE: frozenset({Action.READ_PEOPLE, Action.READ_TEAMS}),
+    Scope.WRITE_TEAMS: frozenset({Action.READ_TEAMS, Action.MANAGE_TEAMS}),
+}
+"""What each scope lets a token do; what none names, as roles and passwords, no token does."""
+SERVICE_SCOPES = frozenset({Scope.BRING_BIDS})
+"""What only programs have a use for; people never get it."""
 _HIDDEN: Mapping[Action, Action] = {
     Action.READ_TEAM_BIDS: Action.READ_TEAM_BIDS,
     Action.PLACE_BID: Action.READ_TEAM_BIDS,
@@ -171,6 +241,8 @@ def may(
     A role in a team counts only for the team that is named, and ownership only for the pool that
     is named.
     """
+    if not _is_in_scope(actor, action):
+        return False
     rule = _RULES[action]
     if rule.is_for_everybody:
         return True
@@ -186,6 +258,10 @@ def may(
     )
 
 
+def _is_in_scope(actor: Actor, action: Action) -> bool:
+    return actor.scopes is None or any(action in _IN_SCOPE[scope] for scope in actor.scopes)
+
+
 def require(
     actor: Actor, action: Action, *, team_id: str | None = None, pool_id: str | None = None
 ) -> None:
@@ -198,6 +274,11 @@ def require(
         return
     if not is_known(actor):
         raise SignInNeeded("Sign in first.", hint="Only people whom the market knows may do this.")
+    if not _is_in_scope(actor, action):
+        owner = replace(actor, scopes=None)
+        require(owner, action, team_id=team_id, pool_id=pool_id)
+        hint = "Use a token that has the scope for it."
+        raise NotAllowed(f"The scopes of this token do not let it {_in_words(action)}.", hint=hint)
     if action in _HIDDEN and not may(actor, _HIDDEN[action], team_id=team_id, pool_id=pool_id):
         raise nothing_here()
     hint = "Ask a platform admin for a role that may."

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("folders:check", "Judge an output folder without the solver."),
     "ledger": ("ledger:ledger", "Export every credit that moved."),
     "user": ("users:user", "Add people, give them roles and passwords."),
+    "token": ("tokens:token", "Issue, list and revoke the tokens of programs."),
     "notices": ("notices:notices", "Send people the mails of the day."),
     "demo": ("service:demo", "Build a fictional company, run its round, serve it."),
     "worker": ("explanations:worker", "Do what happens by itself, every minute."),

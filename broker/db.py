@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from broker.errors import BrokerError, Busy, StorageFailed, UnusableDatabase, WrongSchema
 
-SCHEMA = "0016"
+SCHEMA = "0017"
 """The revision of the schema that this version of the program reads and writes."""
 
 PRAGMAS = (
@@ -53,6 +53,9 @@ NUMBERED = frozenset(
         "pk_announced_sprint",
         "pk_sign_in_attempt",
         "uq_role_grant_live",
+        "pk_team_retirement",
+        "uq_api_token_live",
+        "uq_team_key",
         "uq_role_grant_first_admin",
     }
 )

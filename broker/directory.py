@@ -16,6 +16,8 @@ from sqlmodel import Session, col
 from allocation.folders import PoolLabel
 from allocation.problem import PoolKey, TeamKey
 from broker.audit import Change, record
+from broker.errors import Refused
+from broker.people.tables import TeamRetirementRow
 from broker.tables import BidRow, PoolRow, RoundPoolRow, RoundRow, RoundTeamRow, TeamRow
 
 R = TypeVar("R", PoolRow, TeamRow)
@@ -32,9 +34,25 @@ def keep_pools(
 def keep_teams(
     session: Session, names: Mapping[TeamKey, str], change: Change
 ) -> dict[TeamKey, str]:
-    """Register new teams, rename known ones, and return the id of each."""
+    """Register new teams, rename known ones, and return the id of each.
+
+    Raises: Refused for a team that is retired.
+    """
+    _check_active(session, names)
     wanted = {key: {"name": name} for key, name in names.items()}
     return _keep(session, TeamRow, "team", wanted, change)
+
+
+def _check_active(session: Session, names: Mapping[TeamKey, str]) -> None:
+    retired = select(col(TeamRow.key)).join(
+        TeamRetirementRow, col(TeamRetirementRow.team_id) == col(TeamRow.id)
+    )
+    found = sorted(key for key in session.scalars(retired) if key in names)
+    if found:
+        raise Refused(
+            f"Team {found[0]} is retired and takes part in no round.",
+            hint="Bring it back on the page of teams, or leave it out.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

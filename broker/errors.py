@@ -168,6 +168,20 @@ class InvalidPerson(InvalidInput):
     what = "person"
 
 
+class InvalidTeam(InvalidInput):
+    """A team has a key or a name that no team can have."""
+
+    code = "invalid-team"
+    what = "team"
+
+
+class InvalidToken(InvalidInput):
+    """A token that nobody should have: without an end, a purpose or a name."""
+
+    code = "invalid-token"
+    what = "token"
+
+
 class InvalidDeadline(InvalidInput):
     """A closing time that no round can have, or no reason for it."""
 

@@ -126,6 +126,9 @@ OF_A_TEAM = [
 OF_ONES_OWN = [
     Row("/sign-in", EVERYBODY, SEE_OTHER, but={STRANGER: OK}),
     Row("/account", PEOPLE),
+    Row("/account/tokens", PEOPLE),
+    _post("/account/tokens", PEOPLE, INVALID, name="none"),
+    _post("/account/tokens/none/revoke", PEOPLE, NOT_FOUND),
     _post("/sign-in", EVERYBODY, INVALID, name="no-{visitor}", password="wrong"),  # noqa: S106  # nobody's
     _post("/account/password", PEOPLE, INVALID, new_password="a", repeated="b"),  # noqa: S106  # nobody's
     _post("/account/sessions/none/end", PEOPLE),
@@ -145,6 +148,14 @@ OF_ADMINS = [
     _post("/admin/policy/replays/none", ADMINS, NOT_FOUND),
     _post("/admin/sprints", ADMINS, INVALID),
     _post("/admin/sprints/9/end", ADMINS, NOT_FOUND),
+    Row("/admin/tokens", READERS),
+    _post("/admin/tokens/none/revoke", PEOPLE, NOT_FOUND),
+    Row("/admin/teams", PEOPLE),
+    Row("/admin/teams/red", PEOPLE),
+    _post("/admin/teams", ADMINS, INVALID, key="no key"),
+    _post("/admin/teams/red/name", ADMINS, INVALID, name=" "),
+    _post("/admin/teams/team-9/retire", ADMINS, NOT_FOUND),
+    _post("/admin/teams/red/people", ADMINS, person="noah", role="member"),
     Row("/admin/people", READERS),
     _post("/admin/people/roles", ADMINS, person="noah", role="member", team="red"),
     _post("/admin/people/roles/{proposed}/approve", ADMINS),

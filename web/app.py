@@ -33,6 +33,8 @@ from web.round_actions import round_actions
 from web.rounds import rounds
 from web.runs import runs
 from web.sprints import sprints
+from web.teams import teams
+from web.tokens import tokens
 
 LARGEST_BODY_BYTES = 1_000_000
 
@@ -60,6 +62,8 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         ledger,
         accounts,
         people,
+        teams,
+        tokens,
         policy,
         notices,
         deliveries,

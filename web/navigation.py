@@ -34,6 +34,7 @@ AREAS = (
     Area("notices", "notices.index", "Notices", Action.READ_NOTICES),
     Area("pool_admin", "pool_admin.index", "Pool calendars", Action.READ_CALENDARS),
     Area("sprints", "sprints.index", "Sprints", Action.CHANGE_SPRINT_RULE),
+    Area("team_list", "teams.index", "Teams", Action.READ_TEAMS),
     Area("people", "people.index", "People", Action.READ_PEOPLE),
 )
 

@@ -22,6 +22,7 @@ from allocation.outcome import (
     StoppedBy,
     TieBreak,
 )
+from broker.access import Scope
 from broker.dashboards.deliveries import DeliveryState
 from broker.notices.tables import Channel, NoticeKind
 from broker.policy.comparing import WinnerChange
@@ -36,6 +37,25 @@ STATES: Mapping[str, str] = {
     RoundState.FINISHED: "Finished. The sprint is over; the result stays here.",
     RoundState.CANCELLED: "Cancelled. Nothing was allocated.",
 }
+
+
+SCOPES: Mapping[str, str] = {
+    Scope.READ_MARKET: "read rounds, pools, capacity, prices and results",
+    Scope.READ_BIDS: "read the bids of your teams",
+    Scope.WRITE_BIDS: "draft, submit and withdraw bids of teams that you lead",
+    Scope.BRING_BIDS: "bring in the bids of all teams",
+    Scope.READ_CREDITS: "read balances and ledgers",
+    Scope.WRITE_ROUNDS: "announce, schedule, open, close and cancel rounds",
+    Scope.RUN_ROUNDS: "run and rehearse rounds",
+    Scope.WRITE_POOLS: "define pools and change what they offer",
+    Scope.WRITE_POLICY: "propose, activate and replay policies",
+    Scope.READ_APPROVALS: "read requests for approvals",
+    Scope.WRITE_APPROVALS: "ask for approvals and answer them",
+    Scope.WRITE_DELIVERIES: "report deliveries and confirm them",
+    Scope.READ_PEOPLE: "read people, their roles and teams",
+    Scope.WRITE_TEAMS: "add, rename and retire teams",
+}
+"""What a token may do, as far as its owner may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +324,7 @@ def register(app: Flask) -> None:
         FLOORED_ESTIMATE=FLOORED_ESTIMATE,
         ROLE_WORDS=ROLES,
         WINNER_WORDS=WINNERS,
+        SCOPE_WORDS=SCOPES,
         NOTICE_WORDS=NOTICES,
         CHANNEL_WORDS=CHANNELS,
     )

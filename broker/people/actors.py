@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import and_, func, select
 from sqlmodel import Session, col
 
-from broker.access import Actor, Role, TeamRole
+from broker.access import Actor, Role, TeamRole, service
 from broker.audit import ActorId
 from broker.errors import NotFound
 from broker.notices.tables import NoticeRow
 from broker.people.sessions import SEEN_EVERY, hashed, is_live
 from broker.people.standing import POOL_OWNER, in_force
-from broker.people.tables import PersonRow, PersonSessionRow, RoleGrantRow
+from broker.people.tables import ApiTokenRow, PersonRow, PersonSessionRow, RoleGrantRow
+from broker.people.tokens import is_good, scopes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,41 @@ def actor_of_secret(session: Session, secret: str, at: dt.datetime) -> SignedIn 
     actor = _actor(person, [grant for _, _, grant, _ in rows if grant is not None])
     is_stale = at - begun.seen_at >= SEEN_EVERY
     return SignedIn(actor, begun.id, person.key, count or 0, is_stale)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInUse:
+    """Who asks with a token; `is_stale` says that it is time to note it as used."""
+
+    actor: Actor
+    token_id: str
+    is_stale: bool
+
+
+def actor_of_token(session: Session, secret: str, at: dt.datetime) -> TokenInUse | None:
+    """Return who asks with a token: its owner, within its scopes; None if it is good no more.
+
+    A person's token does at most what the person may at this moment.
+    """
+    rows = session.execute(
+        select(ApiTokenRow, PersonRow, RoleGrantRow)
+        .outerjoin(PersonRow, col(PersonRow.id) == col(ApiTokenRow.person_id))
+        .outerjoin(RoleGrantRow, and_(col(RoleGrantRow.person_id) == col(PersonRow.id), in_force()))
+        .where(
+            col(ApiTokenRow.secret_sha256) == hashed(secret),
+            is_good(at),
+            col(PersonRow.disabled_at).is_(None),
+        )
+    ).all()
+    if not rows:
+        return None
+    token, person, _ = rows[0]
+    if person is None:
+        owner = service(ActorId(f"service:{token.service}"))
+    else:
+        owner = _actor(person, [grant for _, _, grant in rows if grant is not None])
+    is_stale = token.used_at is None or at - token.used_at >= SEEN_EVERY
+    return TokenInUse(replace(owner, scopes=scopes_of(token)), token.id, is_stale)
 
 
 def actor_of_person(session: Session, key: str) -> Actor:

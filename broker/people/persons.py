@@ -20,6 +20,7 @@ from broker.people.grants import end_all_grants, keep_an_admin
 from broker.people.passwords import findings_in_password, hash_password
 from broker.people.sessions import end_sessions
 from broker.people.tables import PersonRow
+from broker.people.tokens import revoke_tokens_of
 from broker.texts import findings_in_key, findings_in_text
 
 
@@ -95,7 +96,7 @@ def store_password(
 
 
 def disable_person(session: Session, actor: Actor, key: str, at: dt.datetime) -> bool:
-    """Shut somebody out at once: no session and no role stays. False if they were already.
+    """Shut somebody out at once: no session, token or role stays. False if they were already.
 
     Raises: NotFound; Refused if nobody else could grant a role afterwards.
     """
@@ -108,6 +109,7 @@ def disable_person(session: Session, actor: Actor, key: str, at: dt.datetime) ->
     end_all_grants(session, row.id, change)
     row.disabled_at = at
     ended = end_sessions(session, row.id, at)
+    revoke_tokens_of(session, row.id, change)
     record(session, change, "person.disabled", f"person:{row.id}", sessions_ended=ended)
     return True
 

@@ -114,6 +114,56 @@ class PersonSessionRow(Table, table=True):
     browser: str = Field(default="", sa_type=Text)
 
 
+class ApiTokenRow(Table, table=True):
+    """A token with which a program asks, of a person or of a service; its secret only as SHA-256.
+
+    `scopes` are words with a space between, in order. What a token may is never changed.
+    """
+
+    __tablename__ = "api_token"
+    __table_args__ = (
+        CheckConstraint("name <> ''", name="token_has_a_name"),
+        CheckConstraint("scopes <> ''", name="token_has_scopes"),
+        CheckConstraint("length(secret_sha256) = 64", name="secret_is_a_hash"),
+        CheckConstraint("(person_id IS NULL) <> (service IS NULL)", name="token_has_one_owner"),
+        CheckConstraint("issued_at < expires_at", name="expires_after_it_was_issued"),
+        CheckConstraint(
+            "(revoked_by IS NULL) = (revoked_at IS NULL)", name="revoked_says_who_and_when"
+        ),
+        Index(
+            "uq_api_token_live",
+            text("coalesce(person_id, '')"),
+            text("coalesce(service, '')"),
+            "name",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    secret_sha256: str = Field(unique=True, sa_type=Text)
+    person_id: str | None = Field(default=None, foreign_key="person.id", sa_type=Text)
+    service: str | None = Field(default=None, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    scopes: str = Field(sa_type=Text)
+    issued_by: str = Field(sa_type=Text)
+    issued_at: dt.datetime = Field(sa_type=Instant)
+    expires_at: dt.datetime = Field(sa_type=Instant)
+    used_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+    revoked_by: str | None = Field(default=None, sa_type=Text)
+    revoked_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+
+
+class TeamRetirementRow(Table, table=True):
+    """A team that takes part in no round announced from now on; the row goes if it comes back."""
+
+    __tablename__ = "team_retirement"
+    team_id: str = Field(primary_key=True, foreign_key="team.id", sa_type=Text)
+    retired_by: str = Field(sa_type=Text)
+    retired_at: dt.datetime = Field(sa_type=Instant)
+
+
 class SignInAttemptRow(Table, table=True):
     """How often in a row signing in failed, for a name that was typed or for where it came from.
 

@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from allocation.folders import PoolLabel, RoundFolder
 from allocation.problem import DayUnits, Pool, PoolKey, Problem, RoundKey, Team, TeamKey
 from broker.errors import Refused
+from broker.people.teams import is_active
 from broker.pools.calendars import NONE, WEEKDAYS, Calendar, Cause, Units, capacity_on
 from broker.pools.changes import IN_FORCE
 from broker.pools.definitions import definition_from
@@ -135,8 +136,8 @@ def _units(pool: PoolRow, calendar: Calendar, days: Sequence[dt.date]) -> Iterat
 
 
 def _teams_for(session: Session, rule: SprintRule) -> list[tuple[TeamRow, int]]:
-    """Return every team with the credits that the rule announces for it, by key."""
-    teams = session.scalars(select(TeamRow).order_by(col(TeamRow.key)))
+    """Return every team that is not retired with the credits of the rule, by key."""
+    teams = session.scalars(select(TeamRow).where(is_active()).order_by(col(TeamRow.key)))
     return [(row, rule.team_credits.get(row.key, rule.credits_per_team)) for row in teams]
 
 

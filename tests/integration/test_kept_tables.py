@@ -12,6 +12,7 @@ from broker.migrations import (
     deadline_guards,
     replay_guards,
     sprint_guards,
+    token_guards,
 )
 from tests.postgresql import a_market
 
@@ -29,6 +30,7 @@ SAID_OF = {
     "round_approval": approval_guards.STAYS,
     "sprint_rule": sprint_guards.STAYS,
     "announced_sprint": sprint_guards.STAYS,
+    "api_token": token_guards.STAYS,
 }
 
 
