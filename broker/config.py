@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from broker.engines import DRIVERS, SQLITE
 from broker.errors import InvalidSettings
 
 PREFIX = "BROKER_"
 SETTINGS = {
-    "BROKER_DATABASE_URL": "where the market is stored, such as sqlite:///broker.db",
+    "BROKER_DATABASE_URL": "where the market is stored, such as sqlite:///broker.db or "
+    "postgresql://USER:PASSWORD@HOST/DATABASE",
     "BROKER_SECRET_KEY": "a long random text to sign with; sessions need none",
     "BROKER_SMTP_URL": "where mails go, such as smtp://USER:PASSWORD@HOST:587; none without it",
     "BROKER_MAIL_FROM": "the address from which mails come",
@@ -27,6 +29,12 @@ SETTINGS = {
 OTHERS = frozenset({"BROKER_CHROMIUM", "BROKER_ROUNDS", "BROKER_TORTURE"})
 """Names that the tests read, and that mean nothing here."""
 DEFAULT_DATABASE_URL = "sqlite:///broker.db"
+HOW_TO_NAME_A_DATABASE = (
+    "Write sqlite:///FILE, sqlite:////FILE for a path from the root, or "
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE with signs such as @ and / in the password "
+    "percent-encoded."
+)
+HOST = re.compile(r"[A-Za-z0-9._:-]+")
 DEFAULT_MAIL_FROM = "capacity-broker@localhost"
 
 
@@ -34,8 +42,8 @@ DEFAULT_MAIL_FROM = "capacity-broker@localhost"
 class Settings:
     """What an installation is told from outside."""
 
-    database_url: str = DEFAULT_DATABASE_URL
-    secret_key: str | None = None
+    database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str = DEFAULT_MAIL_FROM
     public_url: str = ""
@@ -83,15 +91,26 @@ def _check_public_url(text: str) -> None:
 
 
 def _check_database_url(text: str) -> None:
-    hint = "Write sqlite:///FILE, or sqlite:////FILE for a path from the root."
+    """Refuse what names no database; only what comes before the `://` is ever repeated."""
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        raise InvalidSettings("BROKER_DATABASE_URL is no database URL.", hint=hint) from error
-    if not _names_a_file(url):
-        shown = url.render_as_string(hide_password=True)
-        raise InvalidSettings(f"BROKER_DATABASE_URL {shown} names no SQLite file.", hint=hint)
+        is_named = _names_a_file(url) or _names_a_database(url)
+    except (ArgumentError, ValueError) as error:
+        sentence = "BROKER_DATABASE_URL is no database URL."
+        raise InvalidSettings(sentence, hint=HOW_TO_NAME_A_DATABASE) from error
+    if url.drivername not in DRIVERS:
+        sentence = f"BROKER_DATABASE_URL names a database of the kind {url.drivername[:32]}."
+        raise InvalidSettings(sentence, hint=HOW_TO_NAME_A_DATABASE)
+    if not is_named:
+        sentence = "BROKER_DATABASE_URL names no file of SQLite and no database of PostgreSQL."
+        raise InvalidSettings(sentence, hint=HOW_TO_NAME_A_DATABASE)
 
 
 def _names_a_file(url: URL) -> bool:
-    return url.drivername == "sqlite" and url.database not in {None, "", ":memory:"}
+    return url.drivername == SQLITE and url.database not in {None, "", ":memory:"}
+
+
+def _names_a_database(url: URL) -> bool:
+    """Say whether a URL names a database; a host with other signs is a part of a password."""
+    has_host = url.host is None or bool(HOST.fullmatch(url.host))
+    return url.drivername != SQLITE and has_host and bool(url.database)

@@ -8,14 +8,11 @@ company/; what each step does in rounds.py, bids.py and runs.py.
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from time import perf_counter
 
 from sqlmodel import Session
@@ -30,7 +27,7 @@ from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
 from broker.db import Database, connect, transact
 from broker.demo_deliveries import SAID_AFTER, SayOfAwards
 from broker.demo_people import add_people, sign_in_lines
-from broker.errors import Refused
+from broker.demo_places import check_replaceable, replacing
 from broker.policy.versions import Adoption, adopt_policy
 from broker.rounds import create_round, finish_round, open_round
 from broker.runs import Ran, Solve, run_round
@@ -56,7 +53,7 @@ Say = Callable[[str], None]
 class DemoBuilt:
     """What a demo came to. Units: `seconds` of wall clock for all of it."""
 
-    file: Path
+    place: str
     open_round_key: str
     seconds: float
 
@@ -95,48 +92,26 @@ class Moment:
 
 
 def build_demo(database_url: str, clock: Clock, solve: Solve, say: Say) -> DemoBuilt:
-    """Build the demo in a new database and put it in the place of the one before.
+    """Build the demo in the place of the one before.
 
     Raises: Refused if the database there is not a demo; what the services raise.
     """
     began_seconds = perf_counter()
     now = clock()
-    file = connect(database_url).file
-    check_replaceable(file)
+    wanted = connect(database_url)
+    check_replaceable(wanted)
     say(NOTICE)
     stories = five_rounds(SEED, now.date())
-    with _replacing(file) as db:
+    with replacing(wanted) as db:
         migrate(db)
         transact(db, _mark_as_demo)
         tell(Stage(db, clock, solve, say), stories, now)
-    built = DemoBuilt(file, stories[-1].sprint.key, perf_counter() - began_seconds)
+    built = DemoBuilt(wanted.place, stories[-1].sprint.key, perf_counter() - began_seconds)
     say(f"{built.open_round_key} is open for bids, sealed until it closes.")
     for line in sign_in_lines():
         say(line)
-    say(f"The demo is ready after {built.seconds:.1f} s, in {file.name}.")
+    say(f"The demo is ready after {built.seconds:.1f} s, in {built.place}.")
     return built
-
-
-def check_replaceable(file: Path) -> None:
-    """Make sure that nothing but a demo is thrown away. Raises: Refused otherwise."""
-    if file.exists() and not is_demo(file):
-        raise Refused(
-            f"{file} is not marked as a demo, so it is left alone.",
-            hint="Set BROKER_DATABASE_URL to a file that does not exist, or move this one away.",
-        )
-
-
-def is_demo(file: Path) -> bool:
-    """Say whether a file is a database that says of itself that it is a demo.
-
-    It is read as it lies there, so that nothing appears beside a file that is left alone.
-    """
-    query = "SELECT 1 FROM installation WHERE key = 'purpose' AND value = 'demo'"
-    try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?immutable=1", uri=True)) as connection:
-            return connection.execute(query).fetchone() is not None
-    except sqlite3.DatabaseError:
-        return False
 
 
 def tell(stage: Stage, stories: Sequence[CompanyRound], until: dt.datetime) -> None:
@@ -147,29 +122,6 @@ def tell(stage: Stage, stories: Sequence[CompanyRound], until: dt.datetime) -> N
     for moment in sorted(moments, key=lambda moment: (moment.at, moment.step)):
         if moment.at <= until:
             present = moment.act(stage, max(present, moment.at))
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[Database]:
-    """Open a new database beside a file, and let it take the file's place once it is whole."""
-    new = file.with_name(f"{file.name}.new")
-    _remove(new)
-    db = connect(f"sqlite:///{new}")
-    try:
-        yield db
-    except BaseException:
-        db.dispose()
-        _remove(new)
-        raise
-    db.dispose()
-    _remove(file)
-    new.rename(file)
-
-
-def _remove(file: Path) -> None:
-    """Remove a database with the files that SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
 def _mark_as_demo(session: Session) -> None:

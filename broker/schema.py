@@ -10,10 +10,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import Connection, text
 
 from broker.db import SCHEMA, Database, newer_schema, schema_of, storage_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 7362
+"""The number of the lock that whoever migrates takes in PostgreSQL; any, but always the same."""
 
 
 def migrate(db: Database) -> str | None:
@@ -34,7 +37,15 @@ def migrate(db: Database) -> str | None:
 def move_schema(db: Database, step: Callable[[Config, str], None], revision: str) -> None:
     """Take an Alembic step to a revision, all of it or nothing."""
     with storage_errors(db), db.writer.begin() as connection:
+        _wait_for_other_migrations(connection)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         step(config, revision)
+
+
+def _wait_for_other_migrations(connection: Connection) -> None:
+    """Let another host finish first, however long it takes. SQLite's writer is alone already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url, select, text
+from sqlalchemy import select, text
 from sqlmodel import Session, col
 
 from allocation.problem import BidKey, RoundKey
@@ -25,15 +24,14 @@ from broker.access import service
 from broker.audit import ActorId, Change
 from broker.bids.placing import PlaceBid, store_bids
 from broker.clock import database_time
-from broker.db import Database, reading, transact, writing
+from broker.db import Database, connect, reading, transact, writing
 from broker.directory import directory_of
 from broker.errors import Busy, TooLate
 from broker.rounds import create_round, find_round, open_round
 from broker.snapshots import frozen_problem
 from broker.tables import BidRow
 from tests.builders import a_bid, a_calendar, a_pool, a_problem, a_team, an_alternative
-from tests.markets import a_database, bring_bid, described
-from tests.postgresql import open_market
+from tests.markets import address_of, bring_bid, described
 
 HOST = service(ActorId("host"))
 PATIENCE_SECONDS = 120
@@ -131,7 +129,7 @@ def one_bidder(
     answers: Any,
 ) -> None:
     """Bid in one round after the other; nobody begins the next one before all are done."""
-    db = open_at(address)
+    db = connect(address)
     for round_key in race.keys:
         told = Told()
         barrier.wait(PATIENCE_SECONDS)
@@ -238,20 +236,3 @@ def is_in_order(db: Database, round_key: str) -> bool:
             select(col(BidRow.submitted_at)).where(col(BidRow.round_id) == row.id)
         )
         return all(at is not None and row.closed_at and at <= row.closed_at for at in times)
-
-
-# --- where the market is -----------------------------------------------------------------------
-
-
-def address_of(db: Database) -> str:
-    """Return where another process finds a market."""
-    if db.writer.dialect.name == "sqlite":
-        return str(db.file)
-    return db.writer.url.render_as_string(hide_password=False)
-
-
-def open_at(address: str) -> Database:
-    """Return the market at an address."""
-    if address.startswith("postgresql"):
-        return open_market(make_url(address))
-    return a_database(Path(address))

@@ -121,6 +121,11 @@ def a_database(file: Path) -> Database:
     return connect(f"sqlite:///{file}")
 
 
+def address_of(db: Database) -> str:
+    """Return what another process connects to."""
+    return db.url.render_as_string(hide_password=False)
+
+
 def titles_of(bids: Iterable[Bid]) -> dict[BidKey, str]:
     """Return a title for every bid."""
     return {bid.key: f"Bid {bid.key}" for bid in bids}

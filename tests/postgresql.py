@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests, and markets in it that are copied from one that was migrated.
 
 The server comes with the test dependencies, listens on a socket only and forgets everything at the
-end. Guards that only SQLite has (migration 0002) are passed over.
+end.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import URL, create_engine, make_url, text
 
-from broker.db import Database
-from broker.schema import MIGRATIONS
+from broker.db import Database, connect
+from broker.schema import migrate
 
 MIGRATED = "migrated"
 NUMBERS = count(1)
@@ -49,15 +47,9 @@ def migrate_template(server: URL) -> None:
         _administer(server, f"ALTER SYSTEM SET {setting} = off")
     _administer(server, "SELECT pg_reload_conf()")
     _administer(server, f"CREATE DATABASE {MIGRATED}")
-    engine = create_engine(server.set(database=MIGRATED))
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        command.stamp(config, "0002")
-        command.upgrade(config, "head")
-    engine.dispose()
+    db = open_market(server.set(database=MIGRATED))
+    migrate(db)
+    db.dispose()
 
 
 @contextmanager
@@ -75,8 +67,7 @@ def a_market(server: URL) -> Iterator[Database]:
 
 def open_market(url: URL) -> Database:
     """Return the storage at an address of the server."""
-    engine = create_engine(url)
-    return Database(Path(str(url.database)), engine, engine)
+    return connect(url.render_as_string(hide_password=False))
 
 
 def _administer(server: URL, statement: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
+import click
+
 from broker.access import Actor, service
 from broker.audit import ActorId, Change
 from broker.clock import system_clock
@@ -14,8 +16,17 @@ from broker.db import Database, check_schema, connect
 
 def market_of(environment: Mapping[str, str]) -> Database:
     """Return the database of the settings. Raises: InvalidSettings, WrongSchema."""
-    db = connect(Settings.from_environment(environment).database_url)
+    db = database_of(Settings.from_environment(environment))
     check_schema(db)
+    return db
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the storage of the settings, whatever is in it; the command's end closes it."""
+    db = connect(settings.database_url)
+    command = click.get_current_context(silent=True)
+    if command:
+        command.call_on_close(db.dispose)
     return db
 
 

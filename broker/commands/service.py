@@ -11,10 +11,10 @@ from typing import NoReturn
 import click
 
 from broker.clock import system_clock
-from broker.commands.market import market_of
+from broker.commands.market import database_of, market_of
 from broker.commands.places import try_address, try_place
 from broker.config import Settings
-from broker.db import connect, is_there
+from broker.db import is_there
 from broker.demo import DEMO_DATABASE_URL, build_demo
 from broker.errors import StorageFailed
 from broker.solving import solve
@@ -81,22 +81,23 @@ def server_command(host: str, port: int, workers: int) -> tuple[str, ...]:
 def demo(environment: Mapping[str, str], *, no_serve: bool, port: int) -> None:
     """Build a small fictional company with its past sprints, and serve it on this machine."""
     place = {"BROKER_DATABASE_URL": DEMO_DATABASE_URL} | dict(environment)
-    url = Settings.from_environment(place).database_url
+    settings = Settings.from_environment(place)
     if not no_serve:
         try_address(HOME, port)
-    _build(url)
+    _build(settings)
     if not no_serve:
         click.echo(f"Serving on http://{HOME}:{port} (Ctrl-C ends it)")
         become_server(HOME, port, WORKERS, place)
 
 
-def _build(url: str) -> None:
+def _build(settings: Settings) -> None:
     """Build the demo where the settings say; what went wrong there names that place."""
-    db = connect(url)
-    is_there(db)
-    try_place(db.file)
+    db = database_of(settings)
+    if db.is_file:
+        is_there(db)
+        try_place(db.file)
     try:
-        build_demo(url, system_clock, solve, click.echo)
+        build_demo(settings.database_url, system_clock, solve, click.echo)
     except StorageFailed as error:
-        sentence = f"The demo in {db.file} could not be built: {error.facts['why']}."
+        sentence = f"The demo in {db.place} could not be built: {error.facts['why']}."
         raise type(error)(sentence, hint=error.hint) from error

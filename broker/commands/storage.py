@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from allocation.folders import read_round
-from broker.commands.market import market_of, now
+from broker.commands.market import database_of, market_of, now
 from broker.commands.options import NamedPath, json_option, quiet_option
 from broker.commands.speech import say_json
 from broker.config import Settings
-from broker.db import SCHEMA, connect, reading, transact
+from broker.db import SCHEMA, reading, transact
 from broker.importing import Imported, import_round, plan_import
 from broker.schema import migrate as migrate_schema
 
@@ -23,15 +23,15 @@ from broker.schema import migrate as migrate_schema
 @click.pass_obj
 def migrate(environment: Mapping[str, str], *, is_quiet: bool) -> None:
     """Create the database of the settings, or upgrade it to this version."""
-    db = connect(Settings.from_environment(environment).database_url)
+    db = database_of(Settings.from_environment(environment))
     found = migrate_schema(db)
     if is_quiet:
         return
     if found == SCHEMA:
-        click.echo(f"{db.file} has schema {SCHEMA} already.")
+        click.echo(f"{db.place} has schema {SCHEMA} already.")
     else:
         done = "Created" if found is None else f"Upgraded from schema {found}"
-        click.echo(f"{done}: {db.file} has schema {SCHEMA}.")
+        click.echo(f"{done}: {db.place} has schema {SCHEMA}.")
 
 
 @click.command("import")

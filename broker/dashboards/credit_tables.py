@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, column, func, select, values
+from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, column, func, select, values
 from sqlalchemy.types import TypeEngine
 
 from broker.dashboards.credit_sources import (
@@ -167,9 +167,9 @@ def entry_table(team_id: str, sprints: Sequence[Sprint]) -> Table:
 def _entries(team_id: str) -> Select[Any]:
     order = (TRANSFER.c.journal_number, TRANSFER.c.id)
     after = [
-        func.sum(_change(account_id(kind, team_id)))
-        .over(order_by=order)
-        .label(f"{kind}_after_credits")
+        cast(func.sum(_change(account_id(kind, team_id))).over(order_by=order), Whole).label(
+            f"{kind}_after_credits"
+        )
         for kind in BALANCES
     ]
     columns: Select[Any] = select(

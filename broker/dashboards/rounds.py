@@ -10,7 +10,7 @@ from sqlalchemy import Table as Source
 from sqlmodel import Session
 
 from broker.dashboards.listings import Column, Kind, Listing, Question, Subject, Table, list_rows
-from broker.dashboards.sources import AWARD, DECLINE, PUBLISHED_RUN, ROUND, or_zero
+from broker.dashboards.sources import AWARD, DECLINE, PUBLISHED_RUN, ROUND, or_zero, total
 from broker.states import RoundState
 
 STATES = tuple(RoundState)
@@ -53,7 +53,7 @@ def round_table() -> Table:
             ROUND.c.published_at,
             _of_run(AWARD, func.count()).label("awarded"),
             _of_run(DECLINE, func.count()).label("declined"),
-            _of_run(AWARD, func.sum(AWARD.c.value_score)).label("value"),
+            _of_run(AWARD, total(AWARD.c.value_score)).label("value"),
         )
         .select_from(ROUND)
         .outerjoin(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == ROUND.c.id)

@@ -23,7 +23,7 @@ from broker.audit import ActorId
 from broker.clock import database_time, system_clock
 from broker.db import Database, transact, writing
 from broker.deadlines import DeadlineWish, approve_deadline, propose_deadline
-from broker.errors import StorageFailed
+from broker.errors import Busy
 from broker.rounds import lock_round
 from broker.rounds_by_hand import close_by_hand
 from broker.ticking import Deed, Ticker, tick
@@ -114,7 +114,7 @@ def test_a_close_waits_for_a_bid_that_is_being_stored(server: URL) -> None:
     with a_market(server) as db, Session(db.writer) as bidder:
         announce_rounds(db, ONE)
         locked(bidder, "sprint-0", "b1", "team-0")
-        with pytest.raises(StorageFailed, match="lock timeout"):
+        with pytest.raises(Busy, match="stayed locked"):
             close_in_a_hurry(db)
         bidder.commit()
         close_in_a_hurry(db)

@@ -79,7 +79,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Path:
         )
     for suffix in ("-wal", "-shm", ".new", ".new-wal"):
         file.with_name(file.name + suffix).write_bytes(b"what a crash left")
-    return build_demo(f"sqlite:///{file}", noon, solve, told.append).file
+    build_demo(f"sqlite:///{file}", noon, solve, told.append)
+    return file
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is decided stays: the database itself refuses to rewrite it, whoever asks.
+"""What is decided stays: both databases themselves refuse to rewrite it, whoever asks.
 
 Every guard is also taken away once: the same statement then goes through.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import IntegrityError
 
 from broker.db import Database, writing
@@ -15,8 +15,16 @@ from broker.schema import move_schema
 from broker.states import RunPurpose
 from tests.builders import a_problem
 from tests.markets import a_scarce_problem, bring, described, run_it
+from tests.postgresql import a_market
 
 NEVER = "is never changed"
+ONLY_OPEN = "only an open round takes bids"
+EVENT = "audit_event (sequence, happened_at, actor, kind, subject, facts)"
+SNAPSHOT = "snapshot (round_id, document, document_sha256, problem_sha256, taken_at)"
+GAP = "SELECT max(sequence) + 2, max(happened_at), '', '', '', '' FROM audit_event"
+FIRST = "VALUES (1, 'now', 'eve', 'k', 's', '{}')"
+ANOTHER_SNAPSHOT = "SELECT round_id, '{}', '0', '0', 'now' FROM snapshot"
+SECOND_WAY = "bid_id, 2, tier, 1, 1, 1, 1, earliest_start, latest_start"
 FORBIDDEN = {
     "changing an event": ("UPDATE audit_event SET actor = 'eve'", NEVER),
     "deleting an event": ("DELETE FROM audit_event WHERE sequence = 1", NEVER),
@@ -24,19 +32,11 @@ FORBIDDEN = {
         "DELETE FROM audit_event WHERE sequence = (SELECT max(sequence) FROM audit_event)",
         NEVER,
     ),
-    "replacing an event": (
-        "INSERT OR REPLACE INTO audit_event VALUES (1, 'now', 'eve', 'k', 's', '{}')",
-        "the audit log has no gaps",
-    ),
     "leaving a gap in the log": (
-        "INSERT INTO audit_event SELECT max(sequence) + 2, '', '', '', '', '' FROM audit_event",
+        f"INSERT INTO {EVENT} {GAP}",
         "the audit log has no gaps",
     ),
     "rewriting a snapshot": ("UPDATE snapshot SET document = '{}'", NEVER),
-    "replacing a snapshot": (
-        "INSERT OR REPLACE INTO snapshot SELECT round_id, '{}', '0', '0', 'now' FROM snapshot",
-        NEVER,
-    ),
     "deleting a snapshot": ("DELETE FROM snapshot", NEVER),
     "changing an award": ("UPDATE award SET payment_credits = 0", NEVER),
     "deleting an award": ("DELETE FROM award", NEVER),
@@ -45,7 +45,7 @@ FORBIDDEN = {
     "changing a list price": ("UPDATE list_price SET list_price_microcredits = 1", NEVER),
     "deleting a list price": ("DELETE FROM list_price", NEVER),
     "adding an award to a published run": (
-        "INSERT INTO award SELECT run_id, bid_id, 1, '2026-03-02', 1, 1, 1 FROM decline",
+        "INSERT INTO award SELECT run_id, bid_id, 1, starts_on, 1, 1, 1 FROM decline, round",
         "only a checked run gets results",
     ),
     "changing a published run": (
@@ -58,29 +58,41 @@ FORBIDDEN = {
     ),
     "adding a bid after the close": (
         "INSERT INTO bid SELECT 'new', round_id, team_id, 'b9', '', NULL FROM bid LIMIT 1",
-        "only an open round takes bids",
+        ONLY_OPEN,
     ),
-    "changing a bid after the close": (
-        "UPDATE bid SET submitted_at = '2020-01-01T00:00:00.000000Z'",
-        "only an open round takes bids",
-    ),
+    "changing a bid after the close": ("UPDATE bid SET title = 'Another'", ONLY_OPEN),
     "changing an offer after the close": (
         "UPDATE alternative SET offer_credits_per_lot = 999",
-        "only an open round takes bids",
+        ONLY_OPEN,
     ),
     "adding an alternative after the close": (
-        "INSERT INTO alternative SELECT bid_id, 2, 'spot', 1, 1, 1, 1, '', '' FROM alternative",
-        "only an open round takes bids",
+        f"INSERT INTO alternative SELECT {SECOND_WAY} FROM alternative",  # noqa: S608  # ours
+        ONLY_OPEN,
     ),
-    "deleting an item after the close": ("DELETE FROM item", "only an open round takes bids"),
+    "deleting an item after the close": ("DELETE FROM item", ONLY_OPEN),
 }
+REPLACED = {
+    "replacing an event": (
+        f"INSERT OR REPLACE INTO {EVENT} {FIRST}",
+        "the audit log has no gaps",
+    ),
+    "replacing a snapshot": (
+        f"INSERT OR REPLACE INTO {SNAPSHOT} {ANOTHER_SNAPSHOT}",
+        NEVER,
+    ),
+}
+"""What only SQLite can be asked."""
 
 
 @pytest.fixture
-def published(market: Database) -> Database:
-    bring(market, described(a_scarce_problem()))
-    run_it(market)
-    return market
+def published(either_market: Database) -> Database:
+    return publish(either_market)
+
+
+def publish(db: Database) -> Database:
+    bring(db, described(a_scarce_problem()))
+    run_it(db)
+    return db
 
 
 def try_to(db: Database, statement: str) -> None:
@@ -95,10 +107,26 @@ def test_the_database_refuses(published: Database, deed: str) -> None:
         try_to(published, statement)
 
 
-@pytest.mark.parametrize("deed", FORBIDDEN)
-def test_without_its_guard_nothing_would_refuse(published: Database, deed: str) -> None:
-    move_schema(published, command.downgrade, "0001")
-    try_to(published, FORBIDDEN[deed][0])
+@pytest.mark.parametrize("deed", REPLACED)
+def test_a_file_refuses_to_replace_what_stays(market: Database, deed: str) -> None:
+    statement, sentence = REPLACED[deed]
+    with pytest.raises(IntegrityError, match=sentence):
+        try_to(publish(market), statement)
+
+
+@pytest.mark.parametrize("deed", [*FORBIDDEN, *REPLACED])
+def test_without_its_guard_nothing_would_refuse(market: Database, deed: str) -> None:
+    move_schema(publish(market), command.downgrade, "0001")
+    try_to(market, (FORBIDDEN | REPLACED)[deed][0])
+
+
+def test_without_their_guards_a_server_would_refuse_nothing(server: URL) -> None:
+    with a_market(server) as db:
+        move_schema(publish(db), command.downgrade, "0001")
+        for statement, _ in FORBIDDEN.values():
+            with db.writer.connect() as connection:
+                assert connection.execute(text(statement)).rowcount > 0
+                connection.rollback()
 
 
 def test_a_rehearsal_can_never_be_published(market: Database) -> None:

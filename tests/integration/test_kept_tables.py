@@ -11,6 +11,7 @@ from broker.migrations import (
     calendar_guards,
     deadline_guards,
     replay_guards,
+    result_guards,
     sprint_guards,
     token_guards,
 )
@@ -31,6 +32,9 @@ SAID_OF = {
     "sprint_rule": sprint_guards.STAYS,
     "announced_sprint": sprint_guards.STAYS,
     "api_token": token_guards.STAYS,
+    **{table: result_guards.never(table) for table in result_guards.APPEND_ONLY},
+    "run": result_guards.RUN_STAYS,
+    "bid": result_guards.ONLY_OPEN,
 }
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlmodel import Session
 
-from broker.db import Database, transact, writing
+from broker.db import Database, connect, transact, writing
 from broker.errors import Overdrawn
 from broker.ledger.journals import ISSUE, AccountId, Journal, Transfer, account_id, post_journal
 from broker.ledger.tables import AccountKind, JournalKind
 from tests.builders import a_problem, a_team
 from tests.ledgers import announce, balances_of, team_ids, violations
-from tests.markets import a_change, a_database
-from tests.postgresql import a_market, open_market
+from tests.markets import a_change, address_of
+from tests.postgresql import a_market
 
 PROCESSES, DEBITS, AMOUNT, CREDITS = 8, 40, 10, 100
 
@@ -32,21 +31,9 @@ def debit(db: Database, account: AccountId, key: str) -> bool:
     return True
 
 
-def address_of(db: Database) -> str:
-    if db.writer.dialect.name == "sqlite":
-        return str(db.file)
-    return db.writer.url.render_as_string(hide_password=False)
-
-
-def open_at(address: str) -> Database:
-    if address.startswith("postgresql"):
-        return open_market(make_url(address))
-    return a_database(Path(address))
-
-
 def one_host(address: str, account: AccountId, number: int, barrier: Barrier) -> int:
     """Debit five times as fast as possible and return how often it worked."""
-    db = open_at(address)
+    db = connect(address)
     barrier.wait(60)
     keys = [f"host-{number}/{n}" for n in range(DEBITS // PROCESSES)]
     accepted = sum(debit(db, account, key) for key in keys)

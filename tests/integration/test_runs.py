@@ -9,7 +9,6 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from allocation.outcome import Award, Outcome
 from allocation.problem import Problem
 from allocation.wire import certificate_from_document, outcome_sha256, report_from_document
 from broker.clock import system_clock
-from broker.db import Database, reading, transact, writing
+from broker.db import Database, connect, reading, transact, writing
 from broker.errors import NotFound, Refused
 from broker.leases import kept, release_lease, take_lease
 from broker.round_documents import show_round
@@ -43,8 +42,8 @@ from tests.builders import a_bid, a_problem
 from tests.markets import (
     NOON,
     a_change,
-    a_database,
     a_scarce_problem,
+    address_of,
     at,
     better_baseline,
     bring,
@@ -59,9 +58,9 @@ Report = Callable[[Progress], None]
 
 
 @pytest.fixture
-def closed(market: Database) -> Database:
-    bring(market, described(a_scarce_problem()))
-    return market
+def closed(either_market: Database) -> Database:
+    bring(either_market, described(a_scarce_problem()))
+    return either_market
 
 
 def rounds_of(db: Database) -> RoundRow:
@@ -170,45 +169,45 @@ def test_a_rehearsal_publishes_nothing_and_the_run_after_it_does(closed: Databas
 # --- what is refused -----------------------------------------------------------------------
 
 
-def test_a_round_that_is_open_and_not_due_is_not_run(market: Database) -> None:
-    bring(market, described(a_scarce_problem()), is_open=True)
+def test_a_round_that_is_open_and_not_due_is_not_run(either_market: Database) -> None:
+    bring(either_market, described(a_scarce_problem()), is_open=True)
     with pytest.raises(Refused, match="is open for bids and has no closing time"):
-        run_it(market)
-    assert runs_of(market) == []
+        run_it(either_market)
+    assert runs_of(either_market) == []
 
 
-def test_a_round_that_is_due_is_closed_and_run(market: Database) -> None:
-    with writing(market) as session:
+def test_a_round_that_is_due_is_closed_and_run(either_market: Database) -> None:
+    with writing(either_market) as session:
         closes_at = NOON + dt.timedelta(hours=2)
         create_round(session, described(a_problem()), a_change(), closes_at=closes_at)
         open_round(session, "sprint-1", a_change())
     with pytest.raises(Refused, match="open for bids until 2026-02-20 14:00"):
-        run_it(market, clock=at(1.9))
-    assert run_it(market, clock=at(2)).round_state == "published"
-    assert rounds_of(market).closed_at == closes_at
+        run_it(either_market, clock=at(1.9))
+    assert run_it(either_market, clock=at(2)).round_state == "published"
+    assert rounds_of(either_market).closed_at == closes_at
 
 
-def test_a_scheduled_round_and_one_that_is_not_there_are_not_run(market: Database) -> None:
-    transact(market, lambda s: create_round(s, described(a_problem()), a_change()))
+def test_a_scheduled_round_and_one_that_is_not_there_are_not_run(either_market: Database) -> None:
+    transact(either_market, lambda s: create_round(s, described(a_problem()), a_change()))
     with pytest.raises(Refused, match="is scheduled; only a closed round"):
-        run_it(market)
+        run_it(either_market)
     with pytest.raises(NotFound, match="no round sprint-9"):
-        run_it(market, "sprint-9")
+        run_it(either_market, "sprint-9")
 
 
 def without_an_engine(problem: Problem, options: Options, _: Report) -> Outcome:
     return baseline_outcome(problem, options, time.monotonic, "There is no engine.")
 
 
-def test_a_round_with_floors_is_published_with_what_they_cost(market: Database) -> None:
-    bring(market, described(a_problem(a_bid(), floor_ratio=Fraction(1, 2))))
-    outcome = run_it(market, solve=without_an_engine).outcome
+def test_a_round_with_floors_is_published_with_what_they_cost(either_market: Database) -> None:
+    bring(either_market, described(a_problem(a_bid(), floor_ratio=Fraction(1, 2))))
+    outcome = run_it(either_market, solve=without_an_engine).outcome
     assert outcome is not None
     floors = outcome.report.floors
     assert floors is not None
     [team] = floors.teams
     assert (team.floor, team.shortfall, floors.price_of_fairness) == (50, 0, 0)
-    [run] = runs_of(market)
+    [run] = runs_of(either_market)
     assert run.report is not None
     assert report_from_document(json.loads(run.report)).floors == floors
 
@@ -317,13 +316,13 @@ def test_a_lease_that_was_lost_is_neither_renewed_nor_released(closed: Database)
     assert (before.lease_holder, before.fence) == ("second", 2)
 
 
-def test_a_round_is_published_once_however_many_hosts_try(closed: Database, tmp_path: Path) -> None:
+def test_a_round_is_published_once_however_many_hosts_try(closed: Database) -> None:
     closed.dispose()
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)
     answers = context.Queue()
     hosts = [
-        context.Process(target=_run_with, args=(tmp_path / "broker.db", barrier, answers))
+        context.Process(target=_run_with, args=(address_of(closed), barrier, answers))
         for _ in range(3)
     ]
     for host in hosts:
@@ -339,8 +338,8 @@ def test_a_round_is_published_once_however_many_hosts_try(closed: Database, tmp_
     assert shown["state"] == "published"
 
 
-def _run_with(file: Path, barrier: Any, answers: Any) -> None:
-    db = a_database(file)
+def _run_with(address: str, barrier: Any, answers: Any) -> None:
+    db = connect(address)
     barrier.wait(60)
     try:
         ran = run_it(db, clock=system_clock)
