@@ -71,7 +71,7 @@ class Columns:
     def only(self, chosen: Whole) -> Columns:
         """Return some of the placements, in their order, within the same limits."""
         length = np.diff(self.use_from)[chosen]
-        entry = np.repeat(self.use_from[chosen], length) + _count_within(length)
+        entry = np.repeat(self.use_from[chosen], length) + count_within(length)
         return replace(
             self,
             bid=self.bid[chosen],
@@ -258,7 +258,7 @@ def _merged_use(problem: Problem, alternatives: list[Alternative]) -> tuple[Whol
     ]
     owner, first_cell, days, units = np.array(items, np.int64).reshape(len(items), 4).T
     entry = np.repeat(np.arange(len(items)), days)
-    cell = first_cell[entry] + _count_within(days)
+    cell = first_cell[entry] + count_within(days)
     size = max(1, len(problem.pools) * problem.days)
     keys, place = np.unique(owner[entry] * size + cell, return_inverse=True)
     summed = np.zeros(len(keys), np.int64)
@@ -267,7 +267,7 @@ def _merged_use(problem: Problem, alternatives: list[Alternative]) -> tuple[Whol
     return begin, keys % size, summed
 
 
-def _count_within(lengths: Whole) -> Whole:
+def count_within(lengths: Whole) -> Whole:
     """Return 0, 1, … within each group, for groups of the given lengths laid end to end."""
     ends = np.cumsum(lengths)
     return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
@@ -276,7 +276,7 @@ def _count_within(lengths: Whole) -> Whole:
 def _every_start(profiles: _Profiles) -> _Placements:
     width = profiles.last_start - profiles.first_start + 1
     alternative = np.repeat(np.arange(len(width)), width)
-    start = profiles.first_start[alternative] + _count_within(width)
+    start = profiles.first_start[alternative] + count_within(width)
     return _Placements(alternative, start)
 
 
@@ -284,7 +284,7 @@ def _spread(profiles: _Profiles, placements: _Placements) -> tuple[Whole, Whole,
     """Return the use of every placement: its number, the cell, the units per lot."""
     length = np.diff(profiles.begin)[placements.alternative]
     column = np.repeat(np.arange(len(length)), length)
-    entry = profiles.begin[placements.alternative][column] + _count_within(length)
+    entry = profiles.begin[placements.alternative][column] + count_within(length)
     return column, profiles.cell[entry] + placements.start[column], profiles.units[entry]
 
 

@@ -128,8 +128,8 @@ def _hints(program: mathopt.Model, question: Question) -> list[mathopt.SolutionH
 
 
 def _narrow(program: mathopt.Model, variables: list[mathopt.Variable], question: Question) -> None:
-    for k in question.closed_placements():
-        variables[k].upper_bound = 0.0
+    for n in question.closed_choices():
+        variables[n].upper_bound = 0.0
     for terms, least in question.requirements:
         program.add_linear_constraint(_sum(variables, terms) >= least)
     for known in question.known_choices:
@@ -147,7 +147,7 @@ def _set_objective(
     objective = _sum(variables, question.objective) * question.scale
     if question.wanted is not None:
         has_wanted = program.add_binary_variable()
-        wanted = [variables[k] for k in np.flatnonzero(question.wanted).tolist()]
+        wanted = [variables[n] for n in question.wanted_choices()]
         program.add_linear_constraint(has_wanted <= mathopt.fast_sum(wanted))
         objective += has_wanted
     program.maximize(objective)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
+from allocation.columns import Whole
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.variables import Rows, Terms
 
@@ -77,9 +78,8 @@ def _write(question: Question) -> _Written:
     """Write the rows of C1 to C5, then what narrows the question, then the objective."""
     model, variables = question.model, question.variables
     cp = cp_model.CpModel()
-    choices = [cp.new_bool_var("") for _ in range(model.columns.count)]
-    most = model.columns.max_lots[variables.varying].tolist()
-    written = _Written(cp, [*choices, *(cp.new_int_var(0, lots, "") for lots in most)])
+    most = variables.upper.tolist()
+    written = _Written(cp, [cp.new_int_var(0, upper, "") for upper in most])
     for rows in (*map(variables.rows_of, model.blocks), variables.add_lots_ranges()):
         _add_rows(written, rows)
     _narrow(written, question)
@@ -99,7 +99,7 @@ def _set_objective(written: _Written, question: Question) -> None:
     coefficients = (question.objective.coefficient * question.scale).tolist()
     if question.wanted is not None:
         has_wanted = written.model.new_bool_var("")
-        wanted = [written.variables[k] for k in np.flatnonzero(question.wanted).tolist()]
+        wanted = [written.variables[n] for n in question.wanted_choices()]
         written.model.add(has_wanted <= cp_model.LinearExpr.sum(wanted))
         chosen, coefficients = [*chosen, has_wanted], [*coefficients, 1]
     written.model.maximize(cp_model.LinearExpr.weighted_sum(chosen, coefficients))
@@ -114,24 +114,25 @@ def _add_rows(written: _Written, rows: Rows) -> None:
 
 
 def _narrow(written: _Written, question: Question) -> None:
-    for k in question.closed_placements():
-        written.model.add(written.variables[k] == 0)
+    for n in question.closed_choices():
+        written.model.add(written.variables[n] == 0)
     for terms, least in question.requirements:
         written.require(terms, least)
     for known in question.known_choices:
         written.require(*question.other_choice(known))
     if question.known_lots is not None:
-        _require_other_lots(written, question)
+        _require_other_lots(written, question, question.known_lots)
 
 
-def _require_other_lots(written: _Written, question: Question) -> None:
+def _require_other_lots(written: _Written, question: Question, known: Whole) -> None:
     """Keep only outcomes in which some award has more or fewer lots than a known one."""
-    cp, columns, known = written.model, question.model.columns, question.known_lots
-    differs = []
-    for place, k in enumerate(question.variables.varying.tolist()):
-        if known is None or not known[k]:
+    cp, columns, variables = written.model, question.model.columns, question.variables
+    is_same = (variables.values_of(known)[: len(variables.choice)] > 0) & (variables.size > 0)
+    differs = [~written.variables[n] for n in np.flatnonzero(is_same).tolist()]
+    for place, k in enumerate(variables.varying.tolist()):
+        if not known[k]:
             continue
-        amount = written.variables[columns.count + place]
+        amount = written.variables[len(variables.choice) + place]
         held, most = int(known[k]), int(columns.max_lots[k])
         more, fewer = cp.new_bool_var(""), cp.new_bool_var("")
         cp.add(amount >= (held + 1) * more)

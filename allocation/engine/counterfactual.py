@@ -32,7 +32,6 @@ from allocation.counterfactuals import (
 )
 from allocation.engine.counterfactual_round import DecidedRound, Forced, narrowed, weights_of
 from allocation.engine.question import Effort
-from allocation.engine.variables import Terms
 from allocation.outcome import Decline
 from allocation.problem import Alternative, Bid, Tier
 
@@ -243,7 +242,7 @@ class _Search:
         question = narrowed(forced, open_)
         columns = question.model.columns
         points = question.variables.objective(columns.value)
-        weigh = Terms(np.arange(columns.count), columns.tie_break_weight)
+        weigh = question.variables.weighing(columns.tie_break_weight)
         question = question.requiring(points, self.decided.value).about(weigh, forced.lots[open_])
         for ask in (self.decided.ask, self.decided.ask_exactly):
             heaviest = ask(question, self.effort)

@@ -227,7 +227,8 @@ class _Aim:
         self.scale = max(1, min(LARGEST_SCALE, LARGEST_AIM // largest))
         per_variable = np.zeros(question.variables.count, np.int64)
         np.add.at(per_variable, points.variable, points.coefficient * self.scale)
-        per_variable[: columns.count] += weights * self.scale // self.total_weight
+        weigh = question.variables.weighing(weights * self.scale // self.total_weight)
+        np.add.at(per_variable, weigh.variable, weigh.coefficient)
         self.terms = Terms(np.arange(question.variables.count), per_variable)
 
     def most_weight(self, bound: int) -> int:
@@ -242,7 +243,7 @@ def narrowed(forced: Forced, open_: Whole) -> Question:
     model: Model = build(columns)
     variables = lay_out(model)
     own = np.flatnonzero(forced.own[open_])
-    one_of_own = Terms(own, np.ones_like(own))
+    one_of_own = variables.choice_terms(own, np.ones_like(own))
     every = np.ones(columns.count, np.bool_)
     return Question(model, variables, None, None, every).requiring(one_of_own, 1)
 

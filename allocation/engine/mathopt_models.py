@@ -47,10 +47,8 @@ def _in_fractions(model: Model, block: Block) -> Rows:
 
 def mixed_integer_program(model: Model, variables: Variables) -> mathopt.Model:
     """Return the whole model: choices and lots, the rows of every block and of C5."""
-    columns = model.columns
-    ones = np.ones(columns.count, np.int64)
-    proto = _new_model(np.concatenate([ones, columns.max_lots[variables.varying]]), is_integer=True)
-    _set_objective(proto, variables.objective(columns.value))
+    proto = _new_model(variables.upper, is_integer=True)
+    _set_objective(proto, variables.objective(model.columns.value))
     rows = [variables.rows_of(block) for block in model.blocks]
     _add_rows(proto, [*rows, variables.add_lots_ranges()])
     return mathopt.Model.from_model_proto(proto)

@@ -59,17 +59,23 @@ class Question:
         """Return the same question with another objective."""
         return replace(self, objective=objective, start=start)
 
-    def closed_placements(self) -> list[int]:
-        """List the placements that may not be awarded."""
-        closed: list[int] = np.flatnonzero(~self.open_placements).tolist()
+    def closed_choices(self) -> list[int]:
+        """List the variables of placements that may not be awarded."""
+        closed: list[int] = self.variables.choices_of(~self.open_placements).tolist()
         return closed
+
+    def wanted_choices(self) -> list[int]:
+        """List the variables of placements that are wanted."""
+        if self.wanted is None:
+            return []
+        wanted: list[int] = self.variables.choices_of(self.wanted).tolist()
+        return wanted
 
     def other_choice(self, lots: Whole) -> tuple[Terms, int]:
         """Return the sum that tells a choice of placements from another, and its least."""
         chosen = lots > 0
-        every = np.arange(self.model.columns.count)
         signs = np.where(chosen, -1, 1).astype(np.int64)
-        return Terms(every, signs), 1 - int(chosen.sum())
+        return self.variables.weighing(signs), 1 - int(chosen.sum())
 
     def accepts(self, lots: Whole) -> bool:
         """Check an outcome against the model and the requirements in whole numbers."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from allocation.columns import Columns, Whole
 from allocation.engine import rounding
+from allocation.engine.variables import lay_out
 from allocation.model import Model
 
 Clock = Callable[[], float]
@@ -125,14 +126,16 @@ def safe_floor(bound: float) -> int | None:
 
 
 def largest_row_sum(model: Model) -> int:
-    """Return the largest sum of coefficients times most lots over all rows and the objective.
+    """Return the largest sum of coefficients times most values over all rows and the objective.
 
-    Coefficients count by their size, whatever their sign.
+    Coefficients count by their size, whatever their sign, and every number of lots that is a
+    choice of its own counts.
     """
-    columns = model.columns
-    sums = [float(model.largest_value.sum())] if columns.count else [0.0]
-    for block in model.blocks:
-        scale = columns.max_lots[block.column] if block.of_lots else 1
-        use = np.abs(block.coefficient * scale).astype(float)
-        sums.append(float(np.bincount(block.row, use, minlength=1).max()))
+    variables = lay_out(model)
+    rows = [variables.rows_of(block) for block in model.blocks]
+    points = variables.objective(model.columns.value)
+    sums = [float((points.coefficient * variables.upper[points.variable]).sum())]
+    for each in rows:
+        most = each.terms.coefficient * variables.upper[each.terms.variable]
+        sums.append(float(np.bincount(each.row, np.abs(most).astype(float), minlength=1).max()))
     return int(max(sums))

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from allocation.certificate import Bound
-from allocation.columns import Whole
+from allocation.columns import Columns, Whole
 from allocation.engine import rounding
 from allocation.engine.question import Ask, Effort, Question
-from allocation.engine.variables import Terms
 
 CLOSE_RATIO = 1e-7
 """Weights closer than this part of their sum are told apart in whole numbers only."""
@@ -103,12 +102,12 @@ def _heaviest_choice(
     at in whole numbers, until there is none left.
     """
     columns = question.model.columns
-    weigh = Terms(np.arange(columns.count), columns.tie_break_weight)
+    weigh = question.variables.weighing(columns.tie_break_weight)
     answer = ask(question.about(weigh, best), effort)
     if answer.lots is None or not answer.is_proven or not question.accepts(answer.lots):
         return best, False
     known = [answer.lots]
-    weights = [weigh.sum_of((answer.lots > 0).astype(np.int64))]
+    weights = [_weight_of(columns, answer.lots)]
     close = question.requiring(weigh, weights[0] - int(weights[0] * CLOSE_RATIO) - 1)
     while len(known) < MOST_CLOSE_CHOICES:
         other = ask(replace(close, start=None, known_choices=tuple(known)), effort)
@@ -119,8 +118,13 @@ def _heaviest_choice(
         if not close.accepts(other.lots):
             break
         known.append(other.lots)
-        weights.append(weigh.sum_of((other.lots > 0).astype(np.int64)))
+        weights.append(_weight_of(columns, other.lots))
     return known[weights.index(max(weights))], False
+
+
+def _weight_of(columns: Columns, lots: Whole) -> int:
+    """Return Σ w over awarded placements, in whole numbers."""
+    return int(columns.tie_break_weight[lots > 0].sum())
 
 
 def _heaviest_lots(
@@ -128,9 +132,9 @@ def _heaviest_lots(
 ) -> tuple[Whole, bool]:
     """Maximise Σ w × lots for a choice; say whether its lots are proven to be the only ones."""
     columns, chosen = question.model.columns, choice > 0
-    if not (question.variables.place[chosen] >= 0).any():
+    if not (columns.min_lots < columns.max_lots)[chosen].any():
         return choice, True
-    all_of_it = Terms(np.flatnonzero(chosen), np.ones(int(chosen.sum()), np.int64))
+    all_of_it = question.variables.weighing(chosen.astype(np.int64))
     fixed = replace(question, open_placements=chosen).requiring(all_of_it, int(chosen.sum()))
     weigh = question.variables.objective(columns.tie_break_weight)
     answer = ask(fixed.about(weigh, choice), effort)

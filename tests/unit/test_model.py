@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import pytest
 import allocation
 from allocation.columns import build_columns, tie_break_weight
 from allocation.engine import rounding
+from allocation.engine.branch_and_bound import ask_highs, ask_scip_plainly
+from allocation.engine.constraint_search import ask_cpsat
+from allocation.engine.question import Ask, Effort, Question
+from allocation.engine.search import Deadline
 from allocation.engine.variables import lay_out
 from allocation.model import Block, build
 from allocation.problem import Problem, Tier
@@ -26,6 +31,7 @@ from tests.builders import (
     day,
     some_units,
 )
+from tests.rounds import invented_round
 
 MODEL = (Path(allocation.__file__).parent / "MODEL.md").read_text(encoding="utf-8")
 
@@ -125,12 +131,68 @@ def test_items_of_one_pool_and_day_add_up() -> None:
     assert build_columns(narrow).count == 0
 
 
-def test_lots_become_variables_and_back() -> None:
-    model = build(build_columns(two_tiers()))
+def lots_from_1_to(most: int) -> Problem:
+    """Two bids of one lot or more on a wide pool; the second is one lot or two."""
+    many = an_alternative(an_item(units=3), offer=5, lots=(1, most))
+    few = an_alternative(an_item(units=2), offer=7, lots=(1, 2))
+    wide = (some_units(reserved=40, spot=0),)
+    return a_problem(a_bid("many", many), a_bid("few", few), capacity=wide, teams=(a_team(),))
+
+
+def outcomes_of(most: int) -> list[tuple[int, int]]:
+    return [(few, many) for few in range(3) for many in range(most + 1)]
+
+
+@pytest.mark.parametrize(("most", "varying"), [(8, 0), (9, 1)])
+def test_every_outcome_becomes_variables_and_back(most: int, varying: int) -> None:
+    model = build(build_columns(lots_from_1_to(most)))
     variables = lay_out(model)
-    lots = np.array([1, 4])
-    assert variables.lots_of(variables.values_of(lots)).tolist() == [1, 4]
-    assert rounding.value_of(model.columns, lots) == (model.columns.value * lots).sum()
+    assert len(variables.varying) == varying
+    for outcome in outcomes_of(most):
+        values = variables.values_of(np.array(outcome))
+        assert len(values) == variables.count
+        assert (values <= variables.upper).all()
+        assert tuple(variables.lots_of(values).tolist()) == outcome
+
+
+@pytest.mark.parametrize("most", [8, 9])
+def test_rows_over_variables_say_what_the_rows_of_the_model_say(most: int) -> None:
+    model = build(build_columns(lots_from_1_to(most)))
+    variables = lay_out(model)
+    for outcome in outcomes_of(most):
+        lots = np.array(outcome)
+        values = variables.values_of(lots)
+        points = variables.objective(model.columns.value).sum_of(values)
+        assert points == rounding.value_of(model.columns, lots)
+        assert variables.weighing(np.array([3, 5])).sum_of(values) == int((lots > 0) @ [3, 5])
+        for block in model.blocks:
+            rows, term = variables.rows_of(block), lots if block.of_lots else lots > 0
+            used = np.zeros(len(block.upper), np.int64)
+            np.add.at(used, rows.row, rows.terms.coefficient * values[rows.terms.variable])
+            meant = np.zeros_like(used)
+            np.add.at(meant, block.row, block.coefficient * term[block.column])
+            assert used.tolist() == meant.tolist()
+
+
+@pytest.mark.parametrize("ask", [ask_highs, ask_scip_plainly, ask_cpsat])
+def test_sizes_as_choices_and_lots_as_variables_lead_to_one_best_value(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(build_columns(invented_round(seed=5, bid_count=14).problem))
+    columns, found = model.columns, []
+    assert (columns.min_lots < columns.max_lots).any()
+    for most_sizes in (1, 8):
+        monkeypatch.setattr("allocation.engine.variables.MOST_SIZES", most_sizes)
+        variables = lay_out(model)
+        assert bool(len(variables.varying)) is (most_sizes == 1)
+        every, points = np.ones(columns.count, np.bool_), variables.objective(columns.value)
+        question = Question(model, variables, points, None, every)
+        answer = ask(question, Effort(0, 2, Deadline(time.monotonic, time.monotonic() + 30)))
+        assert answer.is_proven
+        assert answer.lots is not None
+        assert question.accepts(answer.lots)
+        found.append((rounding.value_of(columns, answer.lots), answer.bound))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(

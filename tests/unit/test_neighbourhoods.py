@@ -105,13 +105,13 @@ def test_the_core_is_decided_at_once_and_feasible() -> None:
 
 def test_the_same_seed_and_work_give_the_same_outcome_whatever_the_clock_says() -> None:
     def found(seconds: float) -> list[int]:
-        search = a_search(3, bid_count=120, work_seconds=0.3)
-        while not search.is_over:
-            search.step(effort(seconds))
+        search = a_search(3, bid_count=120, work_seconds=60)
+        for _ in range(10):
+            assert not search.step(effort(seconds)).stopped_by_clock
         lots: list[int] = search.lots.tolist()
         return lots
 
-    assert found(30) == found(60)
+    assert found(60) == found(120)
 
 
 @settings(deadline=None, max_examples=20)
