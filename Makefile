@@ -33,7 +33,7 @@ demo: $(VENV)/.run ## build a fictional company, allocate its sprint, serve it o
 
 .PHONY: test
 test: $(VENV)/.dev browser ## run every test: unit, property, integration, real browser
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: torture
 torture: $(VENV)/.dev ## long stories against the ledger, long races for the close, on both databases
