@@ -36,9 +36,9 @@ test: $(VENV)/.dev browser ## run every test: unit, property, integration, real 
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: torture
-torture: $(VENV)/.dev ## long stories against the ledger, long races for the close, on both databases
+torture: $(VENV)/.dev ## long stories, long races for the close and worlds read whole, on both databases
 	@BROKER_TORTURE=1 $(BIN)/python -m pytest tests/property/test_ledger_machine.py \
-	  tests/integration/test_close_race.py
+	  tests/integration/test_close_race.py tests/integration/test_two_worlds.py
 
 .PHONY: browser
 browser: $(VENV)/.dev

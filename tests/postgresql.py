@@ -53,10 +53,10 @@ def migrate_template(server: URL) -> None:
 
 
 @contextmanager
-def a_market(server: URL) -> Iterator[Database]:
-    """Return an empty market that goes away afterwards."""
+def a_market(server: URL, template: str = MIGRATED) -> Iterator[Database]:
+    """Return an empty market, or a copy of another one, that goes away afterwards."""
     name = f"market_{next(NUMBERS)}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {MIGRATED}")
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     db = open_market(server.set(database=name))
     try:
         yield db

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
@@ -175,7 +175,10 @@ def bids_of(db: Database, team_key: str) -> tuple[str, ...]:
 
 
 def kept_beside_bids(db: Database) -> Mapping[str, list[tuple[Any, ...]]]:
-    """Return every row of every table in its order, but for what team B alone wrote as bids."""
+    """Return every row of every table, but for what team B alone wrote as bids.
+
+    Rows come in their order where a database keeps one.
+    """
     b = team_id(db, TEAM_B)
     own = f"SELECT id FROM team_bid WHERE team_id = '{b}'"  # noqa: S608  # an id of ours
     left_out = {
@@ -185,13 +188,14 @@ def kept_beside_bids(db: Database) -> Mapping[str, list[tuple[Any, ...]]]:
         **dict.fromkeys(("alternative", "bid_pledge", "bid_version", "item"), f"bid_id IN ({own})"),
     }
     with reading(db) as session:
-        names = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")).all()
-        return {name: _rows(session, name, left_out.get(name, "0")) for name in sorted(names)}
+        names = inspect(session.connection()).get_table_names()
+        return {name: _rows(session, name, left_out.get(name, "false")) for name in sorted(names)}
 
 
 def _rows(session: Session, table: str, left_out: str) -> list[tuple[Any, ...]]:
     found = session.execute(text(f"SELECT * FROM {table} WHERE NOT ({left_out})"))  # noqa: S608  # ours
-    return [tuple(row) for row in found]
+    rows = [tuple(row) for row in found]
+    return rows if session.get_bind().dialect.name == "sqlite" else sorted(rows, key=repr)
 
 
 # --- how ---------------------------------------------------------------------------------------
@@ -268,7 +272,7 @@ def _an_award_of_team_b(session: Session) -> str:
 
 
 def _sign_in_viewers(session: Session) -> None:
-    for key in VIEWERS:
+    for key in (*VIEWERS, OTHER_LEAD):
         begin_session(session, find_person(session, key), secret_of(key), "Test browser", NOW)
 
 

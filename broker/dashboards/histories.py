@@ -15,11 +15,11 @@ from broker.dashboards.listings import Column, Kind, Subject, Table
 from broker.dashboards.sources import (
     CAPACITY,
     COMMITMENT,
-    ITEM,
     LIST_PRICE,
     POOL,
     PUBLISHED_RUN,
     ROUND,
+    ROUND_POOL,
     mean_prices,
     or_zero,
     total,
@@ -80,7 +80,7 @@ def price_histories(
 def history_table(pool_id: str) -> Table:
     """Return the table of a pool's decided rounds: supply, demand and mean list price per tier."""
     supply = _supply(pool_id).subquery("supply")
-    wanted = wanted_per_pool().where(ITEM.c.pool_id == pool_id).subquery("wanted")
+    wanted = wanted_per_pool().where(ROUND_POOL.c.pool_id == pool_id).subquery("wanted")
     price = mean_prices().where(LIST_PRICE.c.pool_id == pool_id).subquery("price")
     rows = (
         select(

@@ -118,8 +118,12 @@ def choose_round(session: Session, round_key: str, today: dt.date) -> RoundBrief
 
 
 def holder_table(round_id: str, pool_id: str, on: dt.date | None = None) -> Table:
-    """Return the table of awards that hold a pool's units, on one day where it is named."""
-    held = holdings(round_id).subquery("held")
+    """Return the table of awards that hold a pool's units, on one day where it is named.
+
+    Awards are found before they are asked for their pool: the other way round, the time it takes
+    would tell how many sealed bids ask for that pool.
+    """
+    held = holdings(round_id).cte("held").prefix_with("MATERIALIZED")
     rows = (
         select(
             BID.c.key.label("bid_key"),

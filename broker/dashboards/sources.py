@@ -27,6 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from allocation.problem import Tier
+from broker.bids.tables import AskedPoolRow
 from broker.states import RoundState, RunState
 from broker.tables import Day, Table, Whole
 
@@ -40,6 +41,7 @@ COMMITMENT = _TABLES["commitment"]
 BID = _TABLES["bid"]
 ALTERNATIVE = _TABLES["alternative"]
 ITEM = _TABLES["item"]
+ASKED_POOL = AskedPoolRow.metadata.tables[AskedPoolRow.__tablename__]
 SNAPSHOT = _TABLES["snapshot"]
 RUN = _TABLES["run"]
 RUN_STAGE = _TABLES["run_stage"]
@@ -141,26 +143,34 @@ def all_holdings() -> Select[Any]:
 
 
 def wanted_per_pool() -> Select[Any]:
-    """Return the unit-days that bids of decided rounds asked for: first choice, at full lots."""
+    """Return the unit-days that bids of decided rounds asked for: first choice, at full lots.
+
+    Read from what the close noted, so that not even the time it takes tells of sealed bids.
+    """
     other = ALTERNATIVE.alias("other")
-    first_choice = select(func.min(other.c.number)).where(other.c.bid_id == BID.c.id)
-    amount = ITEM.c.units_per_lot * ALTERNATIVE.c.max_lots * ITEM.c.days
-    chosen = and_(
-        ALTERNATIVE.c.bid_id == BID.c.id, ALTERNATIVE.c.number == first_choice.scalar_subquery()
+    first_choice = select(func.min(other.c.number)).where(other.c.bid_id == ASKED_POOL.c.bid_id)
+    amount = ASKED_POOL.c.unit_days * ALTERNATIVE.c.max_lots
+    asked = and_(
+        ASKED_POOL.c.pool_id == ROUND_POOL.c.pool_id,
+        ASKED_POOL.c.round_id == PUBLISHED_RUN.c.round_id,
+        ASKED_POOL.c.number == first_choice.scalar_subquery(),
     )
-    asked = and_(ITEM.c.bid_id == BID.c.id, ITEM.c.number == ALTERNATIVE.c.number)
+    chosen = and_(
+        ALTERNATIVE.c.bid_id == ASKED_POOL.c.bid_id,
+        ALTERNATIVE.c.number == ASKED_POOL.c.number,
+    )
     return (
         select(
-            BID.c.round_id,
-            ITEM.c.pool_id,
+            PUBLISHED_RUN.c.round_id,
+            ROUND_POOL.c.pool_id,
             total(when(ALTERNATIVE.c.tier == Tier.RESERVED, amount)).label("reserved"),
             total(when(ALTERNATIVE.c.tier == Tier.SPOT, amount)).label("spot"),
         )
-        .select_from(BID)
-        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == BID.c.round_id)
+        .select_from(PUBLISHED_RUN)
+        .join(ROUND_POOL, ROUND_POOL.c.round_id == PUBLISHED_RUN.c.round_id)
+        .join(ASKED_POOL, asked)
         .join(ALTERNATIVE, chosen)
-        .join(ITEM, asked)
-        .group_by(BID.c.round_id, ITEM.c.pool_id)
+        .group_by(PUBLISHED_RUN.c.round_id, ROUND_POOL.c.pool_id)
     )
 
 

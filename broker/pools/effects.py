@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from allocation.problem import Tier
-from broker.dashboards.sources import BID, ROUND, TEAM, all_holdings
+from broker.dashboards.sources import BID, PUBLISHED_RUN, ROUND, TEAM, all_holdings, days_after
 from broker.pools.calendars import NONE, Calendar, Cause, DayCapacity, Units, capacity_on
 from broker.states import RoundState, RunState
 from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RunRow
@@ -208,7 +208,13 @@ def _shortfall(
 
 
 def _awarded(session: Session, pool_id: str, today: dt.date) -> tuple[AwardAtRisk, ...]:
-    held = all_holdings().subquery("held")
+    """Find awards of sprints that last, and only then those of a pool.
+
+    The other way round, the time it takes would tell how many sealed bids ask for that pool.
+    """
+    lasting = all_holdings().join(ROUND, ROUND.c.id == PUBLISHED_RUN.c.round_id)
+    lasting = lasting.where(days_after(ROUND.c.starts_on, ROUND.c.days) > today)
+    held = lasting.cte("held").prefix_with("MATERIALIZED")
     columns = (held.c.bid_id, held.c.tier, held.c.units, held.c.first_day, held.c.last_day)
     rows = (
         select(*columns, BID.c.title, TEAM.c.name.label("team"), ROUND.c.key.label("round_key"))

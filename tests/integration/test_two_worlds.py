@@ -2,24 +2,29 @@
 
 Two worlds differ only in team B's bids; they are read completely and compared byte by byte. Nothing
 is normalised: both worlds have the same sessions, forms and clock, and draw the same ids. The one
-exception is the Date that a server writes into answers from its disk.
+exception is the Date that a server writes into answers from its disk. How long an answer takes is
+compared as the work of the database: every step that it takes is counted, no clock is read.
+`make torture` reads the worlds on PostgreSQL as thoroughly as those on SQLite.
 """
 
 from __future__ import annotations
 
 import difflib
+import itertools
+import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from flask import Flask, Response, abort, make_response, request
-from sqlalchemy import func, select
+from flask import Flask, Response, abort, g, make_response, request
+from sqlalchemy import URL, event, func, select
 from sqlmodel import col
 
 from broker.access import Action, require
@@ -29,15 +34,16 @@ from broker.audit import record
 from broker.bids.estimates import Opinion, opinion_on
 from broker.bids.tables import TeamBidRow
 from broker.bids.writing import BidWish
-from broker.config import Settings
 from broker.db import Database, reading, transact
 from broker.people.persons import find_person
 from broker.tables import BidRow, PoolRow, RoundRow, TeamRow
 from tests.bid_markets import a_draft, team_id
-from tests.cast import ADMIN, FORM_SECRET, LEAD, Browser, actor, stranger
+from tests.cast import ADMIN, FORM_SECRET, LEAD, OTHER_LEAD, OWNER, Browser, actor, stranger
 from tests.commands import Broker
 from tests.crawling import Said, Visit, Words, addresses_of, said_by
 from tests.markets import ADA, a_database
+from tests.postgresql import a_market, open_market
+from tests.screens import app_over
 from tests.worlds import (
     CONTEST,
     DEEDS,
@@ -48,11 +54,11 @@ from tests.worlds import (
     WHISPER,
     bids_of,
     build_world,
+    do_everything,
     draw_alike,
     kept_beside_bids,
     secret_of,
 )
-from web.app import create_app
 from web.auth import SESSION_COOKIE, current_actor
 from web.csrf import token_of
 from web.desk import market
@@ -61,9 +67,25 @@ STRANGER = "stranger"
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 """An id that no bid has."""
 MOST_SHOWN = 5
-OK = 200
+OK, SEE_OTHER = 200, 303
+DONE = ("silent", "everything")
+WORK = "X-Work"
+END_OF_INDEX = 1
+"""How many steps it takes to see whether an index goes on after a team's own entries."""
+FORM = {
+    "round": CONTEST,
+    "team": TEAM_B,
+    "title": f"{WHISPER} of team B",
+    "measure": "A tenth less",
+    "owner": "Rita",
+    "a1-tier": "reserved",
+    "a1-i1-pool": "gpu",
+    "a1-i1-units": "2",
+}
 FILE = re.compile(r"[^ ]+\.db")
 Told = Mapping[str, Said]
+World = Path | URL
+"""Where a world is: a file, or a database of a server."""
 Change = Callable[[Flask], None]
 TEAM_PAGES = ("/", "/bids", "/calendar", "/notices", f"/ledger/{TEAM_A}", f"/rounds/{CONTEST}")
 AFTERWARDS = (*TEAM_PAGES, "/bids/new", "/deliveries", "/admin/people", "/account", "/rounds")
@@ -99,6 +121,10 @@ def worlds(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Map
 
 @pytest.fixture(scope="module")
 def words(worlds: Mapping[str, Path]) -> Words:
+    return words_of(worlds)
+
+
+def words_of(worlds: Mapping[str, World]) -> Words:
     """Return what may stand for the arguments of routes; ids of all worlds, as guesses."""
     guessed: list[str] = []
     for file in worlds.values():
@@ -133,16 +159,30 @@ def pages(worlds: Mapping[str, Path], words: Words) -> Told:
     return told_in(worlds["silent"], words, QUICK)
 
 
+@pytest.fixture(scope="module")
+def worlds_on_postgresql(server: URL) -> Iterator[Mapping[str, URL]]:
+    """Return the silent world and the one in which team B did everything, on a server."""
+    with ExitStack() as stack:
+        silent = stack.enter_context(a_market(server))
+        build_world(silent)
+        silent.dispose()
+        told = stack.enter_context(a_market(server, str(silent.writer.url.database)))
+        do_everything(told)
+        told.dispose()
+        yield {"silent": silent.writer.url, "everything": told.writer.url}
+
+
 @contextmanager
-def opened(file: Path) -> Iterator[Database]:
-    db = a_database(file)
+def opened(world: World) -> Iterator[Database]:
+    db = a_database(world) if isinstance(world, Path) else open_market(world)
     yield db
     db.dispose()
 
 
 @contextmanager
-def served(file: Path, change: Change | None = None) -> Iterator[Flask]:
-    app = create_app(Settings(f"sqlite:///{file}"), lambda: NOW)
+def served(world: World, change: Change | None = None) -> Iterator[Flask]:
+    db = a_database(world) if isinstance(world, Path) else open_market(world)
+    app = app_over(db, lambda: NOW)
     if change:
         change(app)
     yield app
@@ -169,12 +209,14 @@ class Reading:
 
 
 QUICK = Reading((LEAD, ADMIN), is_thorough=False)
+IS_TORTURE = "BROKER_TORTURE" in os.environ
+ONE_READER = Reading(VIEWERS if IS_TORTURE else (LEAD,), is_thorough=IS_TORTURE)
 
 
-def told_in(file: Path, words: Words, reading: Reading) -> Told:
+def told_in(world: World, words: Words, reading: Reading) -> Told:
     """Return what everybody reads, then is answered to forms, one after the other."""
     told: dict[str, Said] = {}
-    with pytest.MonkeyPatch.context() as patch, served(file, reading.change) as app:
+    with pytest.MonkeyPatch.context() as patch, served(world, reading.change) as app:
         draw_alike(patch)
         for viewer in reading.viewers:
             visit = Visit(browser_of(app, viewer), follows_questions=reading.is_thorough)
@@ -217,6 +259,65 @@ def unanswered(file: Path, told: Told) -> set[str]:
         }
         rules = app.url_map.iter_rules()
         return {rule.endpoint for rule in rules if "GET" in (rule.methods or ())} - read
+
+
+def tell_work(app: Flask) -> None:
+    """Say in a header of each answer how many steps SQLite took for it."""
+    steps = itertools.count()
+
+    def count() -> None:
+        next(steps)
+
+    def watch(connection: sqlite3.Connection, _: object) -> None:
+        connection.set_progress_handler(count, 1)
+
+    @app.before_request
+    def begin() -> None:
+        g.steps = next(steps)
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        response.headers[WORK] = str(next(steps) - g.steps)
+        return response
+
+    for engine in (app.extensions["desk"].db.reader, app.extensions["desk"].db.writer):
+        event.listen(engine, "connect", watch)
+
+
+def work_of(told: Told) -> Mapping[str, int]:
+    """Return how much work of the database every answer took."""
+    return {asked: int(dict(said.headers)[WORK]) for asked, said in told.items()}
+
+
+def look_in_browser(app: Flask) -> Browser:
+    """Let team B's lead look around."""
+    browser = browser_of(app, OTHER_LEAD)
+    for address in ("/", "/bids", f"/bids/new?round={CONTEST}"):
+        assert browser.get(address).status_code == OK
+    return browser
+
+
+def bid_in_browser(app: Flask) -> None:
+    """Let team B's lead submit, edit, withdraw, draft and keep a template, by forms alone."""
+    browser = look_in_browser(app)
+    first, second = (_submitted(browser, offer) for offer in ("900", "800"))
+    _press(browser, f"{first}/edit", "submit", offer="950", version="2")
+    assert browser.post(f"{second}/withdraw", data={"version": "2"}).status_code == SEE_OTHER
+    _press(browser, "/bids/new", "save", offer="1")
+    name = {"name": f"{WHISPER} template"}
+    assert browser.post(f"{first}/template", data=name).status_code == SEE_OTHER
+
+
+def _submitted(browser: Browser, offer: str) -> str:
+    bid = _press(browser, "/bids/new", "review", offer=offer).removesuffix("/review")
+    return _press(browser, f"{bid}/edit", "submit", offer=offer, version="1")
+
+
+def _press(browser: Browser, address: str, button: str, *, offer: str, version: str = "") -> str:
+    typed = {**FORM, "a1-offer": offer, "version": version, "do": button}
+    answer = browser.post(address, data=typed)
+    assert answer.status_code == SEE_OTHER, answer.text
+    return urlsplit(answer.location).path
 
 
 def without(word: str, said: Said) -> Said:
@@ -270,6 +371,53 @@ def test_nobody_is_told_anything_that_depends_on_what_another_team_bids_before_t
     assert unanswered(files[0], told) == set()
     with opened(files[0]) as one, opened(files[1]) as other:
         assert kept_beside_bids(one) == kept_beside_bids(other)
+
+
+def test_on_postgresql_nobody_is_told_more_than_on_sqlite(
+    worlds_on_postgresql: Mapping[str, URL],
+) -> None:
+    words = words_of(worlds_on_postgresql)
+    with opened(worlds_on_postgresql["silent"]) as one:
+        kept = kept_beside_bids(one)
+    with opened(worlds_on_postgresql["everything"]) as other:
+        assert kept_beside_bids(other) == kept
+
+    silent, told = (told_in(worlds_on_postgresql[name], words, ONE_READER) for name in DONE)
+
+    assert differences(silent, told) == ""
+    assert not [asked for asked, said in told.items() if WHISPER.encode() in said.body]
+
+
+def test_nobody_is_told_what_another_team_does_in_a_browser_at_the_same_server(
+    worlds: Mapping[str, Path], words: Words, tmp_path: Path
+) -> None:
+    files = [copied(worlds["silent"], tmp_path) for _ in DONE]
+    looks, bids = (replace(ONE_READER, change=deed) for deed in (look_in_browser, bid_in_browser))
+
+    silent, told = (told_in(*one) for one in zip(files, (words, words), (looks, bids), strict=True))
+
+    assert differences(silent, told) == ""
+    with opened(files[0]) as one, opened(files[1]) as other:
+        assert kept_beside_bids(one) == kept_beside_bids(other)
+        assert (len(bids_of(one, TEAM_B)), len(bids_of(other, TEAM_B))) == (0, 3)
+
+
+def test_no_answer_takes_the_database_more_work_for_what_another_team_bids(
+    worlds: Mapping[str, Path], words: Words
+) -> None:
+    """Only a guess of an id that nobody could guess may take a step more."""
+    viewers = VIEWERS if IS_TORTURE else (OWNER,)
+    counting = Reading(viewers, is_thorough=False, change=tell_work)
+
+    silent, told = (work_of(told_in(worlds[name], words, counting)) for name in DONE)
+
+    guessed = words["guessed"]
+    assert {
+        asked: (steps, told[asked])
+        for asked, steps in silent.items()
+        if abs(steps - told[asked]) > END_OF_INDEX and not any(id_ in asked for id_ in guessed)
+    } == {}
+    assert sum(silent.values()) > len(silent)
 
 
 @pytest.mark.parametrize("deed", ["drafts", "elsewhere", "withdrawn"])
@@ -369,6 +517,33 @@ def forbid_what_is_there(app: Flask) -> None:
 def _count() -> int:
     with market() as session:
         return session.scalar(select(func.count()).select_from(TeamBidRow)) or 0
+
+
+def read_bids_silently(app: Flask) -> None:
+    """Read all bids for a page that says nothing of them."""
+
+    @app.get("/admin/silent")
+    def silent() -> str:
+        require(current_actor(), Action.READ_PEOPLE)
+        with market() as session:
+            session.scalars(select(col(TeamBidRow.state))).all()
+        return "Nothing."
+
+
+def test_work_that_grows_with_sealed_bids_is_found(
+    worlds: Mapping[str, Path],
+) -> None:
+    def change(app: Flask) -> None:
+        tell_work(app)
+        read_bids_silently(app)
+
+    def asked_in(world: Path) -> int:
+        with served(world, change) as app:
+            browser = browser_of(app, ADMIN)
+            browser.get("/admin/silent")
+            return int(browser.get("/admin/silent").headers[WORK])
+
+    assert asked_in(worlds["everything"]) > asked_in(worlds["silent"]) + END_OF_INDEX
 
 
 @pytest.mark.parametrize(
