@@ -7,17 +7,22 @@ a child starts with its parent's memory in its account.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 from bench.tasks import Facts, Task
 
 CHILD = (sys.executable, "-m", "bench.children")
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""As broker/solving.py starts the engine: threads of linear algebra only wait for solvers'."""
 
 
 def measure(task: Task) -> Facts:
     """Make one measurement and wait for it. A child that dies leaves what it said before."""
-    child = subprocess.Popen(CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    surroundings = {**os.environ, **ONE_THREAD}
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(CHILD, stdin=pipe, stdout=pipe, env=surroundings)
     try:
         said, _ = child.communicate(json.dumps(task.document()).encode())
     finally:

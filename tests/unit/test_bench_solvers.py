@@ -20,8 +20,10 @@ from bench.generator import Shape, generate
 from bench.ours import measure_ours
 from bench.overtime import Notes, most_seconds
 from bench.peers import measure_peer
+from bench.processes import measure
 from bench.solver_seconds import SolverCalls, union_seconds, watched_solvers
 from bench.tasks import ABLATIONS, SOLVERS, RoundSource, Task
+from broker.solving import ONE_THREAD
 
 SHAPE = Shape("granular", 40, 4, 5, 4)
 SPANS = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=8)
@@ -150,3 +152,11 @@ def test_every_peer_answers_on_the_plain_model(side: str) -> None:
     facts = measure_peer(a_problem(), a_task(side), lambda _: None)
     assert facts["value"] is None or facts["value"] <= facts["bound"]
     assert facts["seconds"] < 10
+
+
+def test_a_measurement_is_started_with_one_thread_for_linear_algebra_as_the_engine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    says = "import json, os; print(json.dumps({'threads': os.environ['OPENBLAS_NUM_THREADS']}))"
+    monkeypatch.setattr("bench.processes.CHILD", (sys.executable, "-c", says))
+    assert measure(a_task("engine")) == {"threads": ONE_THREAD["OPENBLAS_NUM_THREADS"]}
