@@ -116,6 +116,8 @@ OF_A_TEAM = [
     _post("/bids/{sealed}/withdraw", RED_LEAD, CONFLICT, version="9"),
     _post("/bids/{award}/withdraw", OTHER_TEAM, CONFLICT, version="1"),
     _post("/bids/{sealed}/template", RED_LEAD, name="Again"),
+    Row("/bids/templates", PEOPLE),
+    Row("/bids/templates/{template}/remove", RED_LEAD, SEE_OTHER, "POST", is_once=True),
     _post("/receipts/{lost}/exact", OTHER_TEAM | ADMINS),
     _post("/receipts/{lost}/what-if", OTHER_TEAM | ADMINS, offer="7"),
     _post("/receipts/{sealed}/exact", frozenset()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from flask import url_for
 from broker.access import Action, Actor, may
 from broker.bids.drafts import BidDraft
 from broker.bids.reading import BidRound, BidVersion, Standing, TeamBid
+from broker.bids.templates import BidTemplate
 from broker.dashboards.bid_desk import BidDesk, PoolChoice, TeamChoice
 from broker.dashboards.briefs import RoundBrief
 from broker.dashboards.listings import Row
@@ -160,6 +161,28 @@ class BidScreen:
     def themes(self) -> Mapping[str, str]:
         """The names of the themes by key."""
         return {theme.key: theme.name for theme in self.desk.themes}
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateLine:
+    """A template in the list: new bids that could start from it, and whether it may be removed."""
+
+    template: BidTemplate
+    steps: tuple[Step, ...]
+    may_remove: bool
+
+
+def template_line(
+    actor: Actor, template: BidTemplate, bid_in: Sequence[RoundBrief]
+) -> TemplateLine:
+    """Return a template with what its reader may do with it."""
+    may_place = may(actor, Action.PLACE_BID, team_id=template.team_id)
+    start: dict[str, Any] = {"from": f"template-{template.id}", "team": template.team_key}
+    steps = (
+        Step(f"New bid in {one.name}", url_for("filling.new", round=one.key, **start))
+        for one in bid_in
+    )
+    return TemplateLine(template, tuple(steps) if may_place else (), may_place)
 
 
 def title_of(bid: TeamBid) -> str:

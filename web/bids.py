@@ -17,14 +17,21 @@ from broker.access import Action, may, require
 from broker.bids.drafts import BidDraft
 from broker.bids.estimates import look_up, opinion_of
 from broker.bids.reading import Standing, find_bid, receipt_of_submission, versions_of
-from broker.bids.templates import save_template
+from broker.bids.templates import own_templates, remove_template, save_template
 from broker.bids.writing import BidWish, VersionConflict, clone_bids, withdraw_bid
 from broker.dashboards.bid_desk import bid_desk, open_rounds
 from broker.dashboards.listings import all_rows
 from broker.dashboards.my_bids import bid_table, led_team_id, my_bids
 from web.auth import current_actor, sign_in_required
 from web.bid_guesses import guess_of
-from web.bid_screens import BidScreen, history_of_versions, row_steps, steps_of, title_of
+from web.bid_screens import (
+    BidScreen,
+    history_of_versions,
+    row_steps,
+    steps_of,
+    template_line,
+    title_of,
+)
 from web.desk import market, now, write
 from web.exports import export
 from web.filters import machine
@@ -143,6 +150,27 @@ def keep_template(bid_id: str) -> AnyResponse:
     actor, at, name = current_actor(), now(), request.form.get("name", "").strip()
     write(lambda session: save_template(session, actor, bid_id, name, at))
     return redirect(url_for("bids.show", bid_id=bid_id), SEE_OTHER)
+
+
+@bids.get("/bids/templates")
+@sign_in_required
+def templates() -> Response:
+    """Show what the teams of whoever asks start new bids from."""
+    actor = current_actor()
+    with market() as session:
+        kept = own_templates(session, actor)
+        bid_in = open_rounds(session, now())
+    rows = tuple(template_line(actor, one, bid_in) for one in kept)
+    return answer("templates", rows=rows)
+
+
+@bids.post("/bids/templates/<template_id>/remove")
+@sign_in_required
+def forget_template(template_id: str) -> AnyResponse:
+    """Forget a template; bids that began with it stay."""
+    actor = current_actor()
+    write(lambda session: remove_template(session, actor, template_id))
+    return redirect(url_for("bids.templates"), SEE_OTHER)
 
 
 @bids.post("/bids/clone")

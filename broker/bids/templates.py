@@ -22,6 +22,7 @@ from broker.bids.findings import Finding, InvalidDraft
 from broker.bids.reading import find_bid
 from broker.bids.tables import BidTemplateRow
 from broker.rounds import find_round
+from broker.tables import TeamRow
 from broker.texts import findings_in_text
 
 MOST_TEMPLATES = 100
@@ -34,6 +35,8 @@ class BidTemplate:
 
     id: str
     team_id: str
+    team_key: str
+    team_name: str
     name: str
     starts_on: dt.date
     draft: BidDraft
@@ -43,12 +46,22 @@ class BidTemplate:
 def list_templates(session: Session, actor: Actor, team_id: str) -> tuple[BidTemplate, ...]:
     """Return a team's templates, by name. Raises: NotFound if the asker is not of the team."""
     require(actor, Action.READ_TEAM_BIDS, team_id=team_id)
+    return _listed(session, (team_id,))
+
+
+def own_templates(session: Session, actor: Actor) -> tuple[BidTemplate, ...]:
+    """Return the templates of all teams of somebody, by team and name."""
+    return _listed(session, tuple(sorted(actor.teams)))
+
+
+def _listed(session: Session, team_ids: tuple[str, ...]) -> tuple[BidTemplate, ...]:
     kept = (
-        select(BidTemplateRow)
-        .where(col(BidTemplateRow.team_id) == team_id)
-        .order_by(col(BidTemplateRow.name))
+        select(BidTemplateRow, TeamRow)
+        .join(TeamRow, col(TeamRow.id) == col(BidTemplateRow.team_id))
+        .where(col(BidTemplateRow.team_id).in_(team_ids))
+        .order_by(col(TeamRow.name), col(TeamRow.key), col(BidTemplateRow.name))
     )
-    return tuple(_template(row) for row in session.scalars(kept))
+    return tuple(_template(row, team) for row, team in session.execute(kept))
 
 
 def save_template(
@@ -75,7 +88,7 @@ def save_template(
         "written_at": at,
     }
     session.execute(insert(BidTemplateRow), [columns])
-    return _template(session.get_one(BidTemplateRow, columns["id"]))
+    return _find(session, actor, columns["id"], Action.PLACE_BID)
 
 
 def use_template(session: Session, actor: Actor, template_id: str, round_key: str) -> BidDraft:
@@ -99,7 +112,7 @@ def _find(session: Session, actor: Actor, template_id: str, action: Action) -> B
     require(actor, action, team_id=row.team_id if row else None)
     if row is None:
         raise nothing_here()
-    return _template(row)
+    return _template(row, session.get_one(TeamRow, row.team_id))
 
 
 def _check(name: str, others: int) -> None:
@@ -113,6 +126,6 @@ def _check(name: str, others: int) -> None:
         raise InvalidDraft(name[:64], found)
 
 
-def _template(row: BidTemplateRow) -> BidTemplate:
-    draft = draft_from(json.loads(row.document))
-    return BidTemplate(row.id, row.team_id, row.name, row.starts_on, draft, row.written_at)
+def _template(row: BidTemplateRow, team: TeamRow) -> BidTemplate:
+    draft, of = draft_from(json.loads(row.document)), (row.team_id, team.key, team.name)
+    return BidTemplate(row.id, *of, row.name, row.starts_on, draft, row.written_at)

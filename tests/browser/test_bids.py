@@ -303,6 +303,26 @@ def test_a_member_reads_the_teams_bids_and_changes_nothing(chromium: Browser, bi
         expect(page.locator("main").get_by_role("link", name="Bid again")).to_have_count(0)
 
 
+def test_on_a_phone_every_bids_state_shows_without_scrolling_sideways(
+    chromium: Browser, bidding: str
+) -> None:
+    with a_page(chromium, size="narrow") as page:
+        sign_in(page, bidding, "/bids")
+        assert (
+            page.evaluate(
+                "(e => e.scrollWidth - e.clientWidth)(document.querySelector('#my_bids .scroll'))"
+            )
+            <= 0
+        )
+        for state in page.locator("#my_bids tbody td.choice").all():
+            state.scroll_into_view_if_needed()
+            box = state.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] < box["x"] + box["width"] <= SIZES["narrow"][0]
+        page.locator("#my_bids").get_by_role("link", name="State", exact=True).click()
+        expect(page.locator("#my_bids th[aria-sort=ascending]")).to_contain_text("State")
+
+
 def test_after_the_run_the_bid_leads_to_its_receipt_and_the_calendar(
     chromium: Browser, bidding: str, market_file: Path
 ) -> None:

@@ -13,13 +13,24 @@ from sqlalchemy import select
 from sqlmodel import col
 from werkzeug.test import TestResponse
 
+from broker.bids.templates import save_template
 from broker.config import Settings
 from broker.db import Database, reading, transact
 from broker.people.grants import Grant, propose_grant
 from broker.states import RunPurpose
 from broker.tables import AwardRow, BidRow, DeclineRow, ItemRow, PoolRow, RoundRow, TeamRow
 from tests.approvals import ask as ask_for_approval
-from tests.cast import NAMES, NEWCOMER, OPERATOR, OTHER_LEAD, Browser, signed_in, stranger
+from tests.cast import (
+    LEAD,
+    NAMES,
+    NEWCOMER,
+    OPERATOR,
+    OTHER_LEAD,
+    Browser,
+    actor,
+    signed_in,
+    stranger,
+)
 from tests.markets import NOON, run_it
 from tests.route_matrix import (
     MATRIX,
@@ -94,7 +105,13 @@ def ids(past_market: Database) -> Mapping[str, str]:
             .limit(1)
         )
         red = session.scalars(select(col(TeamRow.id)).where(col(TeamRow.key) == "red")).one()
+    lead = actor(past_market, LEAD)
+    kept = transact(
+        past_market,
+        lambda session: save_template(session, lead, str(sealed), "Kept", SPRINTS_ARE_OVER),
+    )
     return {
+        "template": kept.id,
         "award": str(award),
         "lost": str(lost),
         "sealed": str(sealed),

@@ -185,6 +185,28 @@ def test_a_template_is_kept_and_started_from(lead: Browser, market: Database) ->
     assert "Every sprint" in lead.get("/bids/new").text
 
 
+def test_a_template_is_listed_for_the_team_and_removed_by_its_lead(
+    bidding: Flask, lead: Browser, market: Database
+) -> None:
+    bid = submitted(lead)
+    lead.post(f"{bid}/template", data={"name": "Every <sprint>"})
+    with reading(market) as session:
+        template_id = session.scalars(select(col(BidTemplateRow.id))).one()
+    page = lead.get("/bids/templates").text
+    assert "<h2>Every &lt;sprint&gt;</h2>" in page
+    assert f"from=template-{template_id}" in page
+    member = signed_in(bidding, MEMBER)
+    seen = member.get("/bids/templates").text
+    assert "Every &lt;sprint&gt;" in seen
+    assert "Remove" not in seen
+    remove = f"/bids/templates/{template_id}/remove"
+    assert member.post(remove).status_code == 403
+    assert lead.post(remove).location == "/bids/templates"
+    assert "No template yet" in lead.get("/bids/templates").text
+    assert lead.post(remove).status_code == 404
+    assert lead.get(bid).status_code == 200
+
+
 def test_the_last_rounds_bids_are_cloned_as_drafts(lead: Browser) -> None:
     data = {"team": "red", "from": "sprint-1", "round": "next"}
     assert lead.post("/bids/clone", data=data).status_code == 303
