@@ -1,9 +1,10 @@
-"""The top bar: the areas of the market, and which of them need to know who asks."""
+"""The top bar: the areas of the market; those of a team and of running it stand in menus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from flask import Flask, current_app, request, url_for
 
@@ -13,14 +14,27 @@ from web.auth import current_actor
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """One entry of the top bar; `current` on a page says that it belongs here."""
+    """One entry of the top bar; `current` on a page says that it belongs here.
+
+    `menu` is the word of the menu that it stands in; none where it stands in the bar itself.
+    """
 
     name: str
     endpoint: str
     word: str
     action: Action = Action.READ_RESULTS
+    menu: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """Several areas under one word. Shape: one area where it needs no menu, and stands alone."""
+
+    word: str
+    areas: tuple[Area, ...]
+
+
+MY_TEAM, RUNNING = "My team", "Administration"
 AREAS = (
     Area("market", "market.home", "Market"),
     Area("rounds", "rounds.index", "Rounds"),
@@ -28,24 +42,34 @@ AREAS = (
     Area("capacity", "capacity.show", "Capacity"),
     Area("deliveries", "deliveries.index", "Deliveries"),
     Area("policy", "policy.index", "Policy"),
-    Area("bids", "bids.index", "My bids", Action.USE_ACCOUNT),
-    Area("approvals", "approvals.index", "Approvals", Action.USE_ACCOUNT),
-    Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT),
+    Area("bids", "bids.index", "My bids", Action.USE_ACCOUNT, MY_TEAM),
+    Area("approvals", "approvals.index", "Approvals", Action.USE_ACCOUNT, MY_TEAM),
+    Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT, MY_TEAM),
+    Area("team_list", "teams.index", "Teams", Action.READ_TEAMS, MY_TEAM),
     Area("notices", "notices.index", "Notices", Action.READ_NOTICES),
-    Area("pool_admin", "pool_admin.index", "Pool calendars", Action.READ_CALENDARS),
-    Area("sprints", "sprints.index", "Sprints", Action.CHANGE_SPRINT_RULE),
-    Area("team_list", "teams.index", "Teams", Action.READ_TEAMS),
-    Area("people", "people.index", "People", Action.READ_PEOPLE),
+    Area("pool_admin", "pool_admin.index", "Pool calendars", Action.READ_CALENDARS, RUNNING),
+    Area("sprints", "sprints.index", "Sprints", Action.CHANGE_SPRINT_RULE, RUNNING),
+    Area("people", "people.index", "People", Action.READ_PEOPLE, RUNNING),
 )
 
 
 def register(app: Flask) -> None:
     """Let the frame of every page show the areas and the way to sign in."""
-    app.jinja_env.globals["areas"] = areas
+    app.jinja_env.globals["menus"] = menus
     app.jinja_env.globals["sign_in_address"] = sign_in_address
 
 
-def areas() -> Iterator[Area]:
+def menus() -> Iterator[Menu]:
+    """Return what stands in the bar for whoever asks: areas one by one, and menus of several."""
+    for word, found in groupby(_areas(), key=lambda area: area.menu):
+        areas = tuple(found)
+        if word and len(areas) > 1:
+            yield Menu(word, areas)
+        else:
+            yield from (Menu(area.word, (area,)) for area in areas)
+
+
+def _areas() -> Iterator[Area]:
     """Return the areas that this application has and that whoever asks may enter."""
     actor = current_actor()
     for area in AREAS:
