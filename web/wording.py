@@ -273,6 +273,7 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.DELIVERY_TO_CONFIRM: "A delivery was reported that you may confirm",
     NoticeKind.ROUND_OPENED: "A round opened for your team",
     NoticeKind.ROUND_CHANGED: "A round of your team closes at another time, or is cancelled",
+    NoticeKind.APPROVAL_DECIDED: "A request of yours for an approval was answered",
 }
 CHANNELS: Mapping[str, str] = {Channel.IN_APP: "In the market", Channel.MAIL: "By mail"}
 

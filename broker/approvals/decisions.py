@@ -21,7 +21,8 @@ from broker.approvals.tables import ApprovalRequestRow
 from broker.approvals.versions import matrix_of
 from broker.audit import Change, record
 from broker.errors import InvalidApproval, NotAllowed
-from broker.notices.causes import settle_approval
+from broker.notices.causes import settle_approval, tell_approval_decided
+from broker.tables import PoolRow, TeamRow
 from broker.texts import findings_in_text
 
 
@@ -57,6 +58,7 @@ def decide(session: Session, actor: Actor, wish: DecideApproval, at: dt.datetime
     row.decided_by, row.decided_at = actor.id, at
     session.flush()
     settle_approval(session, row.id, at)
+    tell_approval_decided(session, row.id, row.asked_by, _said(session, row, wish.answer), at)
     change = Change(actor.id, at)
     record(
         session,
@@ -80,6 +82,15 @@ def _check_turn(session: Session, actor: Actor, row: ApprovalRequestRow) -> None
             hint="Its page says who may answer it now, and when it goes on to the next.",
             request=row.id,
         )
+
+
+def _said(session: Session, row: ApprovalRequestRow, answer: Answer) -> str:
+    """Say an answer to whoever asked; its reason stands on the page of the request."""
+    team, pool = session.get_one(TeamRow, row.team_id), session.get_one(PoolRow, row.pool_id)
+    if answer is Answer.APPROVED:
+        until = f"{row.valid_from} to {row.valid_until}"
+        return f"{team.name} may use {pool.name} from {until}: the request is approved."
+    return f"The request of {team.name} to use {pool.name} is rejected; its page says why."
 
 
 def _findings(wish: DecideApproval) -> Iterator[str]:

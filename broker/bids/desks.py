@@ -13,7 +13,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
 from broker.bids.tables import TeamBidRow
@@ -26,6 +26,7 @@ from broker.policy.versions import policy_in_force
 from broker.states import RoundState
 from broker.tables import (
     AlternativeRow,
+    CapacityRow,
     PoolRow,
     RoundPoolRow,
     RoundRow,
@@ -40,13 +41,17 @@ KEPT_FOR_BIDS = LARGEST_ROUND_VALUE // 2
 
 @dataclass(frozen=True, slots=True)
 class OfferedPool:
-    """A pool as a round offers it. Units: the reserve price is per unit and day."""
+    """A pool as a round offers it. Units: the reserve price is per unit and day.
+
+    `best_day_units` are all units, reserved and spot, of its best day.
+    """
 
     id: str
     asked: AskedPool
     reserve_price_credits: int
     kind: str = ""
     unit: str = ""
+    best_day_units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class Desk:
 
     Every team has an equal share of the points that a round can hold, whatever the others bid: a
     common limit would tell how much of it others have used. `available_credits` are what the team
-    can spend, `committed_credits` what its other bids cost at most.
+    can spend, `committed_credits` what its other bids cost at most, `other_bids` how many others it
+    has submitted in this round.
     """
 
     round: RoundRow
@@ -70,6 +76,7 @@ class Desk:
     available_credits: int
     committed_credits: int
     team_name: str = ""
+    other_bids: int = 0
 
     @property
     def directory(self) -> Directory:
@@ -109,6 +116,7 @@ def open_desk(
             offer for round_id, _, _, offer in own if round_id == row.id or not is_imported
         ),
         team_name=team_name,
+        other_bids=len(here),
     )
 
 
@@ -170,11 +178,25 @@ def _pools(session: Session, row: RoundRow) -> dict[str, OfferedPool]:
             col(RoundPoolRow.reserve_price_credits),
             col(RoundPoolRow.kind),
             col(RoundPoolRow.unit),
+            _best_day_units(),
         )
         .join(RoundPoolRow, col(RoundPoolRow.pool_id) == col(PoolRow.id))
         .where(col(RoundPoolRow.round_id) == row.id)
     )
     return {
-        key: OfferedPool(id_, AskedPool(key, name, classification), price, kind, unit)
-        for id_, key, name, classification, price, kind, unit in session.execute(offered)
+        key: OfferedPool(id_, AskedPool(key, name, classification), price, kind, unit, best or 0)
+        for id_, key, name, classification, price, kind, unit, best in session.execute(offered)
     }
+
+
+def _best_day_units() -> ScalarSelect[int]:
+    units = col(CapacityRow.reserved_units) + col(CapacityRow.spot_units)
+    return (
+        select(func.max(units))
+        .where(
+            col(CapacityRow.round_id) == col(RoundPoolRow.round_id),
+            col(CapacityRow.pool_id) == col(RoundPoolRow.pool_id),
+        )
+        .correlate(RoundPoolRow)
+        .scalar_subquery()
+    )

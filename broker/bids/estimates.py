@@ -29,7 +29,7 @@ from broker.bids.writing import BidWish, desk_of
 from broker.deliveries.records import track_records
 from broker.policy.documents import Fact, Policy
 from broker.policy.pledges import Pledge
-from broker.policy.rules import ApprovalStanding, Asked, Bar, bars_of
+from broker.policy.rules import ApprovalStanding, Asked, Bar, Use, bars_of, largest_uses
 from broker.policy.scores import (
     NO_RECORD,
     Factor,
@@ -233,7 +233,20 @@ def _asked(draft: BidDraft, sight: Sight) -> Asked:
         for number, one in numbered(draft)
     }
     most = {number: one.largest_offer_credits or 0 for number, one in numbered(draft)}
-    return Asked(desk.team_key, draft.pledge, pools, most, sight.approvals)
+    uses = {number: _largest(one, desk) for number, one in numbered(draft)}
+    rank = desk.other_bids + 1
+    return Asked(desk.team_key, draft.pledge, pools, most, sight.approvals, uses, rank)
+
+
+def _largest(one: DraftAlternative, desk: Desk) -> dict[str, Use]:
+    """Return how much of each pool a draft asks for, as far as it says so."""
+    items = [
+        (item.pool_key, item.offset_days or 0, item.days, item.units_per_lot)
+        for item in one.items
+        if item.pool_key in desk.pools and item.days and item.units_per_lot
+    ]
+    used = largest_uses(items, one.max_lots or 1)
+    return {key: Use(units, desk.pools[key].best_day_units) for key, units in used.items()}
 
 
 def _alternatives(

@@ -184,6 +184,14 @@ def settle_approval(session: Session, request_id: str, at: dt.datetime) -> None:
     settle_all(session, NoticeKind.TO_APPROVE, f"approval/{request_id}/", at)
 
 
+def tell_approval_decided(
+    session: Session, request_id: str, asker: str, sentence: str, at: dt.datetime
+) -> None:
+    """Tell whoever asked for an approval how it was answered."""
+    notice = Notice(NoticeKind.APPROVAL_DECIDED, request_id, sentence, f"/approvals/{request_id}")
+    tell(session, holders(session, col(RoleGrantRow.person_id) == asker), notice, at)
+
+
 # --- people ------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ HEADLINES: Mapping[NoticeKind, str] = {
     NoticeKind.DELIVERY_TO_CONFIRM: "Deliveries to confirm",
     NoticeKind.ROUND_OPENED: "Open for bids",
     NoticeKind.ROUND_CHANGED: "Changed rounds",
+    NoticeKind.APPROVAL_DECIDED: "Answers to your requests",
 }
 """What stands over the notices of a kind, in the order in which a mail has them."""
 

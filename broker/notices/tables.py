@@ -21,6 +21,7 @@ class NoticeKind(StrEnum):
     DELIVERY_TO_CONFIRM = "delivery-to-confirm"
     ROUND_OPENED = "round-opened"
     ROUND_CHANGED = "round-changed"
+    APPROVAL_DECIDED = "approval-decided"
 
 
 class Channel(StrEnum):

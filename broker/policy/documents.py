@@ -21,6 +21,7 @@ from broker.texts import findings_in_key, findings_in_text
 LEAST_PERCENT, MOST_PERCENT = 50, 200
 """The bounds of every multiplier, whatever a policy says."""
 MOST_ENTRIES = 1000
+LONGEST_DAYS = 366
 """How long a list in a policy may be."""
 
 
@@ -145,6 +146,49 @@ class Eligibility(Part):
     eligible_teams: Teams
 
 
+class Limits(Part):
+    """How much one team may ask for in a round; what is not named has no limit.
+
+    `most_bids` counts a team's bids in the order of their last submission. `largest_bid_percent` is
+    of the units that a pool offers on its best day of the sprint, rounded down.
+    """
+
+    most_bids: Annotated[int, Field(ge=1, le=MOST_ENTRIES)] | None = None
+    largest_bid_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+
+
+class ReleaseRefund(Part):
+    """How much of the payment for unused days comes back, released so many days ahead or more."""
+
+    days_ahead: Annotated[int, Field(ge=0, le=LONGEST_DAYS)]
+    refund_percent: Annotated[int, Field(ge=0, le=100)]
+
+
+def _later_for_more(refunds: tuple[ReleaseRefund, ...]) -> tuple[ReleaseRefund, ...]:
+    days = [one.days_ahead for one in refunds]
+    percents = [one.refund_percent for one in refunds]
+    if days != sorted(set(days)) or percents != sorted(percents):
+        raise ValueError(
+            "is out of order; list each number of days once, the smallest first, and never give "
+            "back less for releasing earlier"
+        )
+    return refunds
+
+
+class SpotRules(Part):
+    """What a spot award is promised: how long it runs, how long before it is told, what is repaid.
+
+    `broken_promise_percent` comes on top of the refund of unused days where a promise is broken.
+    """
+
+    minimum_runtime_days: Annotated[int, Field(ge=0, le=LONGEST_DAYS)]
+    notice_days: Annotated[int, Field(ge=0, le=LONGEST_DAYS)]
+    broken_promise_percent: Annotated[int, Field(ge=0, le=100)]
+    release_refunds: Annotated[
+        tuple[ReleaseRefund, ...], Field(max_length=MOST_ENTRIES), AfterValidator(_later_for_more)
+    ]
+
+
 def _unlike_themes(themes: tuple[Theme, ...]) -> tuple[Theme, ...]:
     _all_different([theme.key for theme in themes], "the theme")
     return themes
@@ -180,6 +224,8 @@ class Policy(Part):
         Field(max_length=MOST_ENTRIES),
         AfterValidator(_unlike_eligibilities),
     ]
+    limits: Limits | None = None
+    spot: SpotRules | None = None
 
     @property
     def pricing_rule(self) -> Pricing:
@@ -192,8 +238,12 @@ class Policy(Part):
 
 
 def policy_document(policy: Policy) -> Document:
-    """Return a policy as the document that files and the table of versions hold."""
-    return policy.model_dump(mode="json")
+    """Return a policy as the document that files and the table of versions hold.
+
+    A part that a policy does not name is not in it, so that a version from before there was such a
+    part keeps its hash.
+    """
+    return policy.model_dump(mode="json", exclude_none=True)
 
 
 def policy_text(policy: Policy) -> str:

@@ -12,9 +12,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from allocation.wire import Document, sha256_of
@@ -24,7 +35,15 @@ from broker.deliveries.records import freeze_records, track_records
 from broker.directory import pool_ids_of
 from broker.policy.documents import Policy, policy_sha256
 from broker.policy.pledges import Pledge
-from broker.policy.rules import ApprovalStanding, Asked, AskedPool, Bar, bars_of
+from broker.policy.rules import (
+    ApprovalStanding,
+    Asked,
+    AskedPool,
+    Bar,
+    Use,
+    bars_of,
+    largest_uses,
+)
 from broker.policy.scores import (
     NO_RECORD,
     Factor,
@@ -41,7 +60,7 @@ from broker.policy.tables import (
     RoundPolicyRow,
 )
 from broker.policy.versions import InForce, policy_in_force
-from broker.tables import AlternativeRow, BidRow, ItemRow, PoolRow, RoundRow, TeamRow
+from broker.tables import AlternativeRow, BidRow, CapacityRow, ItemRow, PoolRow, RoundRow, TeamRow
 
 NO_APPROVALS: Mapping[str, ApprovalStanding] = {}
 """Where a team stands that never asked for an approval."""
@@ -51,7 +70,8 @@ NO_APPROVALS: Mapping[str, ApprovalStanding] = {}
 class PlacedBid:
     """A bid that a team placed here, as far as the policy looks at it.
 
-    Shape: pools, and offer and value score per lot with the most lots, by number of alternative.
+    Shape: pools, use of each pool by key, and offer and value score per lot with the most lots, by
+    number of alternative. `rank` is its place among the team's bids of the round.
     """
 
     id: str
@@ -60,6 +80,8 @@ class PlacedBid:
     pledge: Pledge
     offers: Mapping[int, tuple[int, int, int]]
     pools: dict[int, tuple[AskedPool, ...]]
+    uses: Mapping[int, Mapping[str, Use]]
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +127,7 @@ def weigh(
     """Say what a policy makes of a bid of a team with such a record and such approvals."""
     factors = factors_of(policy, bid.team_key, bid.pledge, record)
     most = {number: offer * lots for number, (offer, _, lots) in bid.offers.items()}
-    asked = Asked(bid.team_key, bid.pledge, bid.pools, most, approvals)
+    asked = Asked(bid.team_key, bid.pledge, bid.pools, most, approvals, bid.uses, bid.rank)
     percent, bars = multiplier_of(policy, factors), tuple(bars_of(policy, asked))
     return WeighedBid(bid, record, factors, percent, bars)
 
@@ -143,17 +165,42 @@ def _records_document(records: Mapping[str, TrackRecord]) -> Document:
 def placed_bids(session: Session, which: ColumnElement[bool]) -> list[PlacedBid]:
     """Return those bids among some that teams placed here, in the order of their keys."""
     placed = (
-        select(col(BidRow.id), col(BidRow.key), col(TeamRow.key), BidPledgeRow)
+        select(col(BidRow.id), col(BidRow.key), col(TeamRow.key), BidPledgeRow, _rank())
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
         .join(BidPledgeRow, col(BidPledgeRow.bid_id) == col(BidRow.id))
         .where(which)
         .order_by(col(BidRow.key))
     )
-    offers, pools = _offers(session, which), _pools(session, which)
+    offers = _offers(session, which)
+    pools, uses = _asked(session, which, offers)
     return [
-        PlacedBid(id_, key, team_key, pledge_of(stored), offers[id_], pools[id_])
-        for id_, key, team_key, stored in session.execute(placed)
+        PlacedBid(id_, key, team_key, pledge_of(stored), offers[id_], pools[id_], uses[id_], rank)
+        for id_, key, team_key, stored, rank in session.execute(placed)
     ]
+
+
+def _rank() -> ScalarSelect[int]:
+    """Count the team's placed bids of the round up to each one, in the order of submission."""
+    other, pledged = aliased(BidRow), aliased(BidPledgeRow)
+    is_before = or_(
+        col(other.submitted_at) < col(BidRow.submitted_at),
+        and_(
+            col(other.submitted_at).is_not_distinct_from(col(BidRow.submitted_at)),
+            col(other.key) <= col(BidRow.key),
+        ),
+    )
+    return (
+        select(func.count())
+        .select_from(other)
+        .join(pledged, col(pledged.bid_id) == col(other.id))
+        .where(
+            col(other.round_id) == col(BidRow.round_id),
+            col(other.team_id) == col(BidRow.team_id),
+            is_before,
+        )
+        .correlate(BidRow)
+        .scalar_subquery()
+    )
 
 
 def pledge_of(row: BidPledgeRow) -> Pledge:
@@ -192,21 +239,50 @@ def _offers(
     return found
 
 
-def _pools(
-    session: Session, which: ColumnElement[bool]
-) -> dict[str, dict[int, tuple[AskedPool, ...]]]:
+_Pools = dict[str, dict[int, tuple[AskedPool, ...]]]
+_Uses = dict[str, dict[int, dict[str, Use]]]
+
+
+def _asked(
+    session: Session,
+    which: ColumnElement[bool],
+    offers: Mapping[str, Mapping[int, tuple[int, int, int]]],
+) -> tuple[_Pools, _Uses]:
+    """Return the pools that alternatives name, and how much of each they use, by bid and number."""
     labels = (col(PoolRow.key), col(PoolRow.name), col(PoolRow.classification))
+    sizes = (col(ItemRow.offset_days), col(ItemRow.days), col(ItemRow.units_per_lot))
     stored = (
-        select(col(ItemRow.bid_id), col(ItemRow.number), *labels)
+        select(col(ItemRow.bid_id), col(ItemRow.number), *labels, *sizes, best_day_units())
         .join(PoolRow, col(PoolRow.id) == col(ItemRow.pool_id))
         .join(BidRow, col(BidRow.id) == col(ItemRow.bid_id))
         .where(which)
-        .distinct()
+        .order_by(col(ItemRow.bid_id), col(ItemRow.number), col(ItemRow.position))
     )
-    found: dict[str, dict[int, tuple[AskedPool, ...]]] = defaultdict(dict)
-    for bid_id, number, *label in session.execute(stored):
-        found[bid_id][number] = (*found[bid_id].get(number, ()), AskedPool(*label))
-    return found
+    pools: _Pools = defaultdict(dict)
+    uses: _Uses = defaultdict(dict)
+    rows = session.execute(stored)
+    for (bid_id, number), lines in groupby(rows, key=lambda row: (row[0], row[1])):
+        items = [(AskedPool(*line[2:5]), *line[5:8], line[8] or 0) for line in lines]
+        pools[bid_id][number] = tuple(dict.fromkeys(pool for pool, *_ in items))
+        offered = {pool.key: units for pool, *_, units in items}
+        sized = [(pool.key, offset, days, units) for pool, offset, days, units, _ in items]
+        used = largest_uses(sized, offers[bid_id][number][2])
+        uses[bid_id][number] = {key: Use(units, offered[key]) for key, units in used.items()}
+    return pools, uses
+
+
+def best_day_units() -> ScalarSelect[int]:
+    """Count the units of the best day of an item's pool in the round of its bid."""
+    units = col(CapacityRow.reserved_units) + col(CapacityRow.spot_units)
+    return (
+        select(func.max(units))
+        .where(
+            col(CapacityRow.round_id) == col(BidRow.round_id),
+            col(CapacityRow.pool_id) == col(ItemRow.pool_id),
+        )
+        .correlate(BidRow, ItemRow)
+        .scalar_subquery()
+    )
 
 
 def _store(session: Session, row: RoundRow, weighed: list[WeighedBid]) -> None:

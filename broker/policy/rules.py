@@ -6,8 +6,10 @@ freezing.py applies the rules at the close.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from allocation.outcome import Reason
 from broker.policy.documents import Approval, Policy
@@ -44,11 +46,23 @@ NOT_ASKED = ApprovalStanding(0, "It had not asked for one.")
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """How many units of a pool an alternative asks for on its largest day, at its most lots.
+
+    `offered_units` are those, reserved and spot together, of the pool's best day in the sprint.
+    """
+
+    asked_units: int
+    offered_units: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a bid asks for, as far as rules speak of it.
 
-    Shape: pools, and the most credits that it offers, by number of alternative; approvals of its
-    team by key of the pool.
+    Shape: pools, the most credits that it offers, and its use of each pool by key, by number of
+    alternative; approvals of its team by key of the pool. `rank` is its place among the team's bids
+    of the round, in the order of their last submission, from 1.
     """
 
     team_key: str
@@ -56,6 +70,8 @@ class Asked:
     pools: dict[int, tuple[AskedPool, ...]]
     most_credits: Mapping[int, int] = field(default_factory=dict)
     approvals: Mapping[str, ApprovalStanding] = field(default_factory=dict)
+    uses: Mapping[int, Mapping[str, Use]] = field(default_factory=dict)
+    rank: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +98,30 @@ def bars_of(policy: Policy | None, asked: Asked) -> Iterator[Bar]:
     """Say which rules bar which alternatives of a bid."""
     if policy is None:
         return
-    unmet = tuple(_unmet_facts(policy, asked.pledge))
+    unmet = (*_unmet_facts(policy, asked.pledge), *_one_bid_too_many(policy, asked))
     for number, pools in sorted(asked.pools.items()):
         for detail in unmet:
             yield Bar(number, Reason.POLICY, None, detail)
         for pool in sorted(pools, key=lambda pool: pool.key):
             for reason, detail in _closed_doors(policy, asked, number, pool):
                 yield Bar(number, reason, pool.key, detail)
+            for detail in _too_large(policy, asked, number, pool):
+                yield Bar(number, Reason.POLICY, pool.key, detail)
+
+
+def largest_uses(items: Iterable[tuple[str, int, int, int]], lots: int) -> Mapping[str, int]:
+    """Return the units of each pool that so many lots use on their largest day.
+
+    Shape: pool, offset in days, days and units per lot of every item.
+    """
+    steps: dict[str, Counter[int]] = defaultdict(Counter)
+    for pool_key, offset, days, units in items:
+        steps[pool_key][offset] += units * lots
+        steps[pool_key][offset + days] -= units * lots
+    return {
+        pool_key: max(accumulate(change for _, change in sorted(changes.items())))
+        for pool_key, changes in steps.items()
+    }
 
 
 def decline_of(bars: Sequence[Bar], alternatives: Iterable[int]) -> BarredBid | None:
@@ -131,6 +164,30 @@ def _unmet_facts(policy: Policy, pledge: Pledge) -> Iterator[str]:
                 f"The policy requires {what}, and the bid named none at the close. "
                 f"Next time: {how} before the round closes."
             )
+
+
+def _one_bid_too_many(policy: Policy, asked: Asked) -> Iterator[str]:
+    most = policy.limits.most_bids if policy.limits else None
+    if most is not None and asked.rank > most:
+        yield (
+            f"The policy counts {most} bids of a team in a round, in the order of their last "
+            f"submission, and this was the team's bid number {asked.rank}. Next time: withdraw "
+            "what matters least before the round closes, or ask for it in one bid."
+        )
+
+
+def _too_large(policy: Policy, asked: Asked, number: int, pool: AskedPool) -> Iterator[str]:
+    percent = policy.limits.largest_bid_percent if policy.limits else None
+    use = asked.uses.get(number, {}).get(pool.key)
+    if percent is None or use is None:
+        return
+    most = use.offered_units * percent // 100
+    if use.asked_units > most:
+        yield (
+            f"The policy lets a bid ask for {percent} % of {pool.name} on a day, which is {most} "
+            f"of {use.offered_units} units, and this one asked for {use.asked_units}. Next time: "
+            "ask for fewer lots or units before the round closes."
+        )
 
 
 def _closed_doors(

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from broker.policy.documents import Fact, Policy
+from broker.policy.documents import Fact, Limits, Policy, SpotRules
 
 THEMES, READINESS, CALIBRATION = "Themes of the quarter", "Readiness of a bid", "Track record"
 BOUNDS, FAIRNESS, PRICES = "Multiplier", "Fairness floors", "Prices"
 APPROVALS, ELIGIBILITY = "Approvals", "Who may bid"
+LIMITS, SPOT = "Limits per team", "Spot awards"
 PRICING = {
     "clearing": "the list price divided by the multiplier, never more than the offer",
     "pay-as-bid": "the offer",
@@ -59,6 +60,10 @@ def rules_of(policy: Policy) -> Iterator[Rule]:
         subject = f"Pool {gate.pool_key}"
         yield Rule(ELIGIBILITY, subject, "Eligible teams", _listed(gate.eligible_teams))
         yield Rule(ELIGIBILITY, subject, "Whom to ask", gate.ask)
+    if policy.limits is not None:
+        yield from _limits(policy.limits)
+    if policy.spot is not None:
+        yield from _spot(policy.spot)
 
 
 def differences(before: Policy | None, after: Policy) -> tuple[Difference, ...]:
@@ -104,6 +109,24 @@ def _numbers(policy: Policy) -> Iterator[Rule]:
     yield Rule(BOUNDS, "", "Product of all factors, at most", f"{bounds.most_percent} %")
     yield Rule(FAIRNESS, "", "A team that bids is worth at least", _floor(policy.floor_percent))
     yield Rule(PRICES, "", "A winner pays", f"{PRICING[policy.pricing]} ({policy.pricing})")
+
+
+def _limits(limits: Limits) -> Iterator[Rule]:
+    most, share = limits.most_bids, limits.largest_bid_percent
+    said = "no limit" if most is None else f"{most}, in the order of their last submission"
+    yield Rule(LIMITS, "", "Bids of a team in a round, at most", said)
+    said = "no limit" if share is None else f"{share} % of what the pool offers on its best day"
+    yield Rule(LIMITS, "", "Units of a pool that a bid asks for on a day, at most", said)
+
+
+def _spot(spot: SpotRules) -> Iterator[Rule]:
+    yield Rule(SPOT, "", "Runs for at least", f"{spot.minimum_runtime_days} days")
+    yield Rule(SPOT, "", "Is told before it is preempted", f"{spot.notice_days} days ahead")
+    rebate = f"the refund of unused days and {spot.broken_promise_percent} % on top"
+    yield Rule(SPOT, "", "A broken promise gives back", rebate)
+    for one in spot.release_refunds:
+        name = f"Released {one.days_ahead} days ahead or more gives back"
+        yield Rule(SPOT, "", name, f"{one.refund_percent} % of the unused days")
 
 
 def _floor(percent: int) -> str:

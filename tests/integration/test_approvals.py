@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from allocation.outcome import Reason
 from broker.access import Action, may, service
@@ -22,6 +22,7 @@ from broker.approvals.versions import (
 from broker.audit import ActorId
 from broker.db import Database, reading, transact, writing
 from broker.errors import InvalidApproval, NotAllowed, NotFound, Refused
+from broker.notices.tables import NoticeKind, NoticeRow
 from broker.people.actors import actor_of_person
 from broker.people.grants import Grant, approve_grant, propose_grant
 from broker.policy.frozen import check_scores
@@ -109,7 +110,7 @@ def test_the_pool_owner_answers_once_and_for_good(either_market: Database, said:
     assert told(either_market, request) == {OWNER}
     answer(either_market, request, said=said)
     assert state_of(either_market, request) == said
-    assert told(either_market, request) == set()
+    assert told(either_market, request) == {LEAD}
     with pytest.raises(Refused, match=f"is {said} already"):
         answer(either_market, request, said=Answer.REJECTED, at=2)
     assert event_kinds(either_market)[-2:] == ["approval.asked", f"approval.{said}"]
@@ -457,3 +458,16 @@ def test_only_platform_admins_change_decision_rights(market: Database, by: str) 
     who = actor(market, by)
     with pytest.raises(NotAllowed):
         transact(market, lambda s: propose_matrix(s, who, matrix_text(DEFAULT), "x", hours(0)))
+
+
+@pytest.mark.parametrize("said", [Answer.APPROVED, Answer.REJECTED])
+def test_whoever_asked_reads_how_it_was_answered(either_market: Database, said: Answer) -> None:
+    a_market(either_market)
+    request_id = ask(either_market)
+    answer(either_market, request_id, said=said, reason="Too wide.")
+    with reading(either_market) as session:
+        told = select(NoticeRow).where(col(NoticeRow.kind) == NoticeKind.APPROVAL_DECIDED)
+        [notice] = session.scalars(told)
+    assert notice.person_id == actor(either_market, LEAD).person_id
+    assert notice.path == f"/approvals/{request_id}"
+    assert said in notice.sentence
