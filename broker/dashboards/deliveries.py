@@ -95,7 +95,7 @@ def delivery_table(today: dt.date) -> Table:
     """Return the table of all awards whose last day is past, with their newest report."""
     caption = "Awards that have ended, and what they delivered"
     order = ("-reported_at", "-ended_on", "round_key", "bid_key")
-    return Table("deliveries", caption, COLUMNS, _ended(today), order)
+    return Table("deliveries", caption, COLUMNS, _ended(today), order, identity="award")
 
 
 def delivery_duties(session: Session, actor: Actor, today: dt.date) -> DeliveryDuties:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Subquery, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, Subquery, func, literal, select
 from sqlmodel import Session
 
 from broker.errors import BrokerError
@@ -93,13 +93,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What can be asked: a query whose columns carry the keys, and the order nobody asked for."""
+    """What can be asked: a query whose columns carry the keys, and the order nobody asked for.
+
+    Where a column names every row once (`identity`), a page is found by what it is sorted by alone,
+    and only the rows on it are read whole: for queries with columns that take long.
+    """
 
     name: str
     caption: str
     columns: tuple[Column, ...]
     rows: Select[Any]
     order: tuple[str, ...]
+    identity: str = ""
 
     def column(self, key: str) -> Column:
         """Return a column by its key. Raises: InvalidQuestion if there is none."""
@@ -166,18 +171,26 @@ def list_rows(session: Session, table: Table, question: Question) -> Listing:
     Raises: InvalidQuestion if it sorts by a column that is not there, or by a day that is none.
     """
     found = _found(table, question)
-    rows = _page(session, found, question.page)
+    rows = _page(session, table, found, question.page)
     if rows or question.page == 1:
         total = rows[0][TOTAL] if rows else 0
         return Listing(table, question, rows, total, question.page)
     total = session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
     last = max(1, -(-total // PAGE_ROWS))
-    return Listing(table, question, _page(session, found, last), total, last)
+    return Listing(table, question, _page(session, table, found, last), total, last)
 
 
-def _page(session: Session, found: Select[Any], page: int) -> tuple[Row, ...]:
-    counted = found.add_columns(func.count().over().label(TOTAL))
-    window = counted.limit(PAGE_ROWS).offset((page - 1) * PAGE_ROWS)
+def _page(session: Session, table: Table, found: Select[Any], page: int) -> tuple[Row, ...]:
+    total: ColumnElement[int] = func.count().over()
+    first = (page - 1) * PAGE_ROWS
+    if table.identity:
+        name = found.selected_columns[table.identity]
+        window = found.with_only_columns(name, total).limit(PAGE_ROWS).offset(first)
+        named = session.execute(window).all()
+        total = literal(named[0][1] if named else 0)
+        window = found.where(name.in_([row[0] for row in named])).add_columns(total.label(TOTAL))
+    else:
+        window = found.add_columns(total.label(TOTAL)).limit(PAGE_ROWS).offset(first)
     return tuple(session.execute(window).mappings().all())
 
 

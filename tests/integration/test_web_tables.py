@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from broker.dashboards.deliveries import delivery_table
+from broker.dashboards.listings import PAGE_ROWS, Question, list_rows
 from broker.db import Database, reading
 from broker.tables import BidRow, RoundRow
 from tests.past import HOSTILE_TITLES
@@ -227,3 +231,28 @@ def test_a_price_history_filters_by_tier_and_day(past: FlaskClient) -> None:
 
     assert {row["tier"] for row in rows} == {"spot"}
     assert past.get("/pools/nothing/price-history.csv").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question(),
+        Question(page=2),
+        Question(page=99),
+        Question(sort="-pools"),
+        Question(sort="promised_points", filters={"words": "counsel"}),
+        Question(filters={"words": "nothing says this"}),
+    ],
+    ids=str,
+)
+def test_a_page_whose_rows_are_found_first_is_the_page_that_is_read_whole(
+    past_market: Database, question: Question
+) -> None:
+    found_first = delivery_table(dt.date(2030, 1, 1))
+    read_whole = replace(found_first, identity="")
+    assert found_first.identity
+    with reading(past_market) as session:
+        one, other = (list_rows(session, table, question) for table in (found_first, read_whole))
+        everything = list_rows(session, read_whole, Question()).total
+    assert (one.rows, one.total, one.page) == (other.rows, other.total, other.page)
+    assert everything > PAGE_ROWS
