@@ -22,6 +22,9 @@ ITERATION_ROW_SECONDS = 7e-8
 NODE_SECONDS = 2e-3
 CALL_SECONDS = 5e-3
 """What a simplex iteration, a row of it, a node and a call cost on a usual machine, about."""
+FEWEST_CUT_HARD, MOST_CUT_HARD = 800, 2_500
+"""Placements between which SCIP is asked for more cuts: smaller rounds are proven without them in
+less time, and what they cost on larger ones was not measured."""
 
 
 def ask_highs(question: Question, effort: Effort) -> Answer:
@@ -47,6 +50,8 @@ def ask_scip(
     parameters = _parameters(effort)
     parameters.presolve = mathopt.Emphasis.HIGH
     parameters.heuristics = mathopt.Emphasis.OFF
+    if FEWEST_CUT_HARD <= question.model.columns.count <= MOST_CUT_HARD:
+        parameters.cuts = mathopt.Emphasis.HIGH
     return _ask(question, mathopt.SolverType.GSCIP, parameters, interrupter)
 
 

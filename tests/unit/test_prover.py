@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 
 from allocation.columns import build_columns
-from allocation.engine import rounding
+from allocation.engine import branch_and_bound, rounding
 from allocation.engine.branch_and_bound import ask_highs
 from allocation.engine.prover import Prover
 from allocation.engine.question import Effort, Question
@@ -32,7 +33,11 @@ def effort(seconds: float) -> Effort:
     return Effort(0, 2, Deadline(time.monotonic, time.monotonic() + seconds))
 
 
-def test_what_is_proven_beside_is_what_is_proven_alone() -> None:
+@pytest.mark.parametrize("fewest_cut_hard", [0, 800])
+def test_what_is_proven_beside_is_what_is_proven_alone(
+    fewest_cut_hard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(branch_and_bound, "FEWEST_CUT_HARD", fewest_cut_hard)
     asked = question(invented_round(2, bid_count=25).problem)
     prover = Prover()
     assert not prover.is_asked
