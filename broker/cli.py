@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "token": ("tokens:token", "Issue, list and revoke the tokens of programs."),
     "notices": ("notices:notices", "Send people the mails of the day."),
     "demo": ("service:demo", "Build a fictional company, run its round, serve it."),
+    "doctor": ("upkeep:doctor", "Say whether this installation is safe to run."),
+    "backup": ("upkeep:backup", "Write the whole market into one file."),
+    "restore": ("upkeep:restore", "Make a market from such a file."),
     "worker": ("explanations:worker", "Do what happens by itself, every minute."),
     "serve": ("service:serve", "Serve the screens."),
 }

@@ -26,6 +26,8 @@ SETTINGS = {
     "BROKER_TRUSTED_PROXIES": "how many proxies stand in front of the server; 0 without it",
     "BROKER_PUBLIC_URL": "where people find this market, such as https://broker.example.org",
 }
+SECRETS = frozenset({"BROKER_SECRET_KEY", "BROKER_SMTP_URL"})
+"""Settings of which nobody is told more than that they are set."""
 OTHERS = frozenset({"BROKER_CHROMIUM", "BROKER_ROUNDS", "BROKER_TORTURE"})
 """Names that the tests read, and that mean nothing here."""
 DEFAULT_DATABASE_URL = "sqlite:///broker.db"
@@ -67,6 +69,21 @@ class Settings:
             public_url.rstrip("/"),
             _proxies(given.get("BROKER_TRUSTED_PROXIES", "0")),
         )
+
+
+def told(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return every setting as it may be told: its value, or only whether it is set."""
+    return {name: _told(name, environment.get(name)) for name in SETTINGS}
+
+
+def _told(name: str, value: str | None) -> str:
+    if value is None:
+        return "not set"
+    if name in SECRETS:
+        return "set"
+    if name == "BROKER_DATABASE_URL":
+        return make_url(value).render_as_string(hide_password=True)
+    return value
 
 
 def _check_known(name: str, value: str) -> None:

@@ -94,6 +94,12 @@ class UnusableDatabase(StorageFailed):
     code = "unusable-database"
 
 
+class BrokenBackup(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """A copy of a market lacks something, or is damaged; it is not used."""
+
+    code = "broken-backup"
+
+
 class UnusablePlace(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
     """A path or an address that somebody named cannot be used."""
 

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, text
 from broker.db import SCHEMA, Database, newer_schema, schema_of, storage_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+PRIVATE = 0o600
+"""A market in a file holds sealed bids and hashes of passwords: for its owner alone."""
 MIGRATION_LOCK = 7362
 """The number of the lock that whoever migrates takes in PostgreSQL; any, but always the same."""
 
@@ -29,6 +31,8 @@ def migrate(db: Database) -> str | None:
     found = schema_of(db)
     if found is not None and found > SCHEMA:
         raise newer_schema(db, found)
+    if found is None and db.is_file:
+        db.file.touch(PRIVATE)
     if found != SCHEMA:
         move_schema(db, command.upgrade, SCHEMA)
     return found

@@ -89,6 +89,7 @@ OPEN_INSIDE = [
     Row("/admin/policy/replays/none", EVERYBODY, NOT_FOUND),
     Row("/healthz", EVERYBODY),
     Row("/readyz", EVERYBODY),
+    Row("/metrics", EVERYBODY),
     Row("/static/app.css", EVERYBODY),
 ]
 OF_A_TEAM = [

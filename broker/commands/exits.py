@@ -19,6 +19,7 @@ from allocation.errors import AllocationError, BrokenOutcome, InvalidProblem, No
 from allocation.files.findings import InvalidFolder
 from allocation.results import OccupiedFolder
 from broker.errors import (
+    BrokenBackup,
     BrokerError,
     InvalidInput,
     InvalidSettings,
@@ -51,6 +52,7 @@ EXITS: Mapping[type[BaseException], int] = {
     OccupiedFolder: REFUSED,
     NoOutcome: NO_OUTCOME,
     BrokenOutcome: BROKEN_OUTCOME,
+    BrokenBackup: VIOLATIONS,
     InvalidInput: INVALID,
     InvalidSettings: INVALID,
     NotFound: INVALID,

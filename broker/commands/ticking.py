@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from socket import gethostname
 
 import click
 from sqlmodel import Session
@@ -22,6 +23,7 @@ from broker.notices.sending import Mailed
 from broker.people.sessions import forget_sessions
 from broker.solving import solve
 from broker.ticking import Deed, Ticked, Ticker, tick
+from broker.upkeep.ticks import note_tick
 
 
 @click.command("tick")
@@ -43,6 +45,7 @@ def tick_(
     report_progress = progress_to_terminal(is_quiet=is_quiet)
     db = market_of(environment)
     ticker = Ticker(db, system_clock, command_line(), options, solve, report_progress)
+    transact(db, lambda session: note_tick(session, gethostname(), time_of(session, system_clock)))
     deeds = []
     for ticked in tick(ticker):
         deeds.append(ticked)
