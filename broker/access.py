@@ -69,6 +69,8 @@ class Action(StrEnum):
     READ_CALENDARS = "read-calendars"
     DEFINE_POOL = "define-pool"
     CHANGE_CAPACITY = "change-capacity"
+    READ_ACCESS_GRANTS = "read-access-grants"
+    REVOKE_ACCESS = "revoke-access"
     REPORT_DELIVERY = "report-delivery"
     CONFIRM_DELIVERY = "confirm-delivery"
     READ_APPROVAL = "read-approval"
@@ -128,6 +130,7 @@ class _Rule:
     is_for_every_person: bool = False
     is_for_every_lead: bool = False
     is_for_every_pool_owner: bool = False
+    is_for_named_person: bool = False
     is_barred_to_own_team: bool = False
 
 
@@ -155,6 +158,8 @@ _RULES: Mapping[Action, _Rule] = {
     Action.READ_CALENDARS: _Rule(roles=_ADMIN_OR_SERVICE, is_for_every_pool_owner=True),
     Action.DEFINE_POOL: _Rule(roles=_ADMIN),
     Action.CHANGE_CAPACITY: _Rule(roles=_ADMIN_OR_SERVICE, is_for_pool_owner=True),
+    Action.READ_ACCESS_GRANTS: _Rule(roles=_ADMIN_OR_SERVICE, is_for_every_person=True),
+    Action.REVOKE_ACCESS: _Rule(roles=_ADMIN, is_for_pool_owner=True, is_for_named_person=True),
     Action.REPORT_DELIVERY: _Rule(teams=_LEAD),
     Action.CONFIRM_DELIVERY: _Rule(
         roles=_ADMIN, is_for_pool_owner=True, is_for_every_lead=True, is_barred_to_own_team=True
@@ -179,7 +184,13 @@ _RULES: Mapping[Action, _Rule] = {
 }
 _IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
     Scope.READ_MARKET: frozenset(
-        {Action.READ_RESULTS, Action.READ_CALENDARS, Action.READ_TEAMS, Action.READ_NOTICES}
+        {
+            Action.READ_RESULTS,
+            Action.READ_CALENDARS,
+            Action.READ_TEAMS,
+            Action.READ_NOTICES,
+            Action.READ_ACCESS_GRANTS,
+        }
     ),
     Scope.READ_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.ASK_WHAT_WOULD_HAVE_WON}),
     Scope.WRITE_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.PLACE_BID}),
@@ -197,7 +208,13 @@ _IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
     ),
     Scope.RUN_ROUNDS: frozenset({Action.RUN_ROUND}),
     Scope.WRITE_POOLS: frozenset(
-        {Action.READ_CALENDARS, Action.DEFINE_POOL, Action.CHANGE_CAPACITY}
+        {
+            Action.READ_CALENDARS,
+            Action.DEFINE_POOL,
+            Action.CHANGE_CAPACITY,
+            Action.READ_ACCESS_GRANTS,
+            Action.REVOKE_ACCESS,
+        }
     ),
     Scope.WRITE_POLICY: frozenset(
         {Action.PROPOSE_POLICY, Action.ACTIVATE_POLICY, Action.REPLAY_POLICY}
@@ -234,12 +251,17 @@ def is_known(actor: Actor) -> bool:
 
 
 def may(
-    actor: Actor, action: Action, *, team_id: str | None = None, pool_id: str | None = None
+    actor: Actor,
+    action: Action,
+    *,
+    team_id: str | None = None,
+    pool_id: str | None = None,
+    person_id: str | None = None,
 ) -> bool:
     """Say whether somebody may do something, to a team's or a pool's matters where it has one.
 
     A role in a team counts only for the team that is named, and ownership only for the pool that
-    is named.
+    is named. `person_id` is whom the matter itself names, such as the steward of the data.
     """
     if not _is_in_scope(actor, action):
         return False
@@ -255,6 +277,7 @@ def may(
         or bool(rule.roles & actor.roles)
         or (team_id is not None and actor.teams.get(team_id) in rule.teams)
         or (rule.is_for_pool_owner and pool_id is not None and pool_id in actor.pools)
+        or (rule.is_for_named_person and person_id is not None and person_id == actor.person_id)
     )
 
 
@@ -263,23 +286,30 @@ def _is_in_scope(actor: Actor, action: Action) -> bool:
 
 
 def require(
-    actor: Actor, action: Action, *, team_id: str | None = None, pool_id: str | None = None
+    actor: Actor,
+    action: Action,
+    *,
+    team_id: str | None = None,
+    pool_id: str | None = None,
+    person_id: str | None = None,
 ) -> None:
     """Let somebody pass who may do something.
 
     Raises: SignInNeeded if nobody knows who asks; NotFound if the asker may not even know of it,
     in the words that one hears about what does not exist; NotAllowed otherwise.
     """
-    if may(actor, action, team_id=team_id, pool_id=pool_id):
+    if may(actor, action, team_id=team_id, pool_id=pool_id, person_id=person_id):
         return
     if not is_known(actor):
         raise SignInNeeded("Sign in first.", hint="Only people whom the market knows may do this.")
     if not _is_in_scope(actor, action):
         owner = replace(actor, scopes=None)
-        require(owner, action, team_id=team_id, pool_id=pool_id)
+        require(owner, action, team_id=team_id, pool_id=pool_id, person_id=person_id)
         hint = "Use a token that has the scope for it."
         raise NotAllowed(f"The scopes of this token do not let it {_in_words(action)}.", hint=hint)
-    if action in _HIDDEN and not may(actor, _HIDDEN[action], team_id=team_id, pool_id=pool_id):
+    if action in _HIDDEN and not may(
+        actor, _HIDDEN[action], team_id=team_id, pool_id=pool_id, person_id=person_id
+    ):
         raise nothing_here()
     hint = "Ask a platform admin for a role that may."
     raise NotAllowed(f"None of your roles may {_in_words(action)} here.", hint=hint)

@@ -22,7 +22,7 @@ from broker.engines import ATTEMPTS, SQLITE, file_engines, server_engines
 from broker.errors import Busy, WrongSchema
 from broker.storage_errors import in_a_sentence, overtaken, unusable, was_overtaken
 
-SCHEMA = "0019"
+SCHEMA = "0020"
 """The revision of the schema that this version of the program reads and writes."""
 
 T = TypeVar("T")

@@ -24,10 +24,12 @@ from broker.audit import ActorId, Change
 from broker.bids.placing import PlaceBid, place_bid
 from broker.clock import Clock
 from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
+from broker.company.calendars import Sprint
 from broker.db import Database, connect, transact
 from broker.demo_deliveries import SAID_AFTER, SayOfAwards
 from broker.demo_people import add_people, sign_in_lines
 from broker.demo_places import check_replaceable, replacing
+from broker.demo_pools import define_pools, end_access, let_somebody_leave, take_access_back
 from broker.policy.versions import Adoption, adopt_policy
 from broker.rounds import create_round, finish_round, open_round
 from broker.runs import Ran, Solve, run_round
@@ -40,6 +42,8 @@ DEMO_DATABASE_URL = "sqlite:///demo.sqlite3"
 SEED = 4
 OPTIONS = Options(time_limit_seconds=1.4)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
+REVOKED_AFTER = dt.timedelta(hours=9)
+"""How long after the sprint began a steward finds something."""
 
 PLATFORM_ADMIN = ActorId("platform-admin")
 STRATEGY_OFFICE = ActorId("strategy-office")
@@ -76,9 +80,10 @@ class Step(IntEnum):
     ADOPT = 2
     ANNOUNCE = 3
     PEOPLE = 4
-    OPEN = 5
-    BIDS = 6
-    DELIVERIES = 7
+    POOLS = 5
+    OPEN = 6
+    BIDS = 7
+    DELIVERIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,22 @@ def build_demo(database_url: str, clock: Clock, solve: Solve, say: Say) -> DemoB
 def tell(stage: Stage, stories: Sequence[CompanyRound], until: dt.datetime) -> None:
     """Play the stories of some rounds up to a moment; their time never runs back."""
     moments = [moment for story in stories for moment in _moments(story)]
-    moments.append(Moment(stories[0].opens_at, Step.PEOPLE, _add_people))
+    moments += _moments_of_pools(stories)
     present = min(moment.at for moment in moments)
     for moment in sorted(moments, key=lambda moment: (moment.at, moment.step)):
         if moment.at <= until:
             present = moment.act(stage, max(present, moment.at))
+
+
+def _moments_of_pools(stories: Sequence[CompanyRound]) -> Iterator[Moment]:
+    """Yield what people do about pools beside the rounds."""
+    sprints = tuple(story.sprint for story in stories)
+    yield Moment(stories[0].opens_at, Step.PEOPLE, _add_people)
+    yield Moment(stories[0].opens_at, Step.POOLS, partial(_define_pools, sprints))
+    current = stories[-2]
+    after = current.closes_at + REVOKED_AFTER
+    yield Moment(after, Step.POOLS, partial(_take_access_back, current))
+    yield Moment(after, Step.POOLS, _let_somebody_leave)
 
 
 def _mark_as_demo(session: Session) -> None:
@@ -162,6 +178,22 @@ def _announce(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime
 def _add_people(stage: Stage, at: dt.datetime) -> dt.datetime:
     """Let everybody in once the first round has named their teams and pools."""
     transact(stage.db, lambda session: add_people(session, at))
+    return at
+
+
+def _define_pools(sprints: Sequence[Sprint], stage: Stage, at: dt.datetime) -> dt.datetime:
+    """Let whoever owns a pool write down what it is, before anybody bids for it."""
+    transact(stage.db, lambda session: define_pools(session, sprints, at))
+    return at
+
+
+def _take_access_back(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
+    transact(stage.db, lambda session: take_access_back(session, story.sprint.key, at))
+    return at
+
+
+def _let_somebody_leave(stage: Stage, at: dt.datetime) -> dt.datetime:
+    transact(stage.db, lambda session: let_somebody_leave(session, at))
     return at
 
 
@@ -222,6 +254,7 @@ def _run(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
 def _finish(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
     change = Change(SPRINT_START, at)
     transact(stage.db, lambda session: finish_round(session, story.sprint.key, change))
+    transact(stage.db, lambda session: end_access(session, at))
     return at
 
 

@@ -15,6 +15,7 @@ from broker.access import Actor, service
 from broker.audit import ActorId
 from broker.company.people import (
     FIRST_ADMIN,
+    LEAVER,
     OTHERS,
     PASSWORD,
     PEOPLE,
@@ -35,7 +36,7 @@ def add_people(session: Session, at: dt.datetime) -> None:
     The operator makes the first platform admin and proposes the second; from then on one of the
     two proposes a role, and the other approves it.
     """
-    for person in PEOPLE:
+    for person in (*PEOPLE, LEAVER):
         add_person(session, OPERATOR, NewPerson(person.key, person.name, person.email), at)
         set_password(session, OPERATOR, person.key, PASSWORD, at)
     propose_grant(session, OPERATOR, Grant(FIRST_ADMIN.key, FIRST_ADMIN.role), at)
@@ -43,7 +44,7 @@ def add_people(session: Session, at: dt.datetime) -> None:
     give = partial(_give, session, at=at)
     give(Grant(SECOND_ADMIN.key, SECOND_ADMIN.role), author=OPERATOR, approver=first)
     second = actor_of_person(session, SECOND_ADMIN.key)
-    for person in OTHERS:
+    for person in (*OTHERS, LEAVER):
         for grant in _grants(person):
             give(grant, author=first, approver=second)
 

@@ -167,6 +167,13 @@ class InvalidApproval(InvalidInput):
     what = "approval"
 
 
+class InvalidRevocation(InvalidInput):
+    """Access is to be taken back without a reason that its team can read."""
+
+    code = "invalid-revocation"
+    what = "revocation of access"
+
+
 class InvalidPerson(InvalidInput):
     """What should be kept about a person, or their password, breaks rules."""
 

@@ -23,6 +23,7 @@ from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
 from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
+from broker.access_grants.issuing import issue_access
 from broker.audit import ActorId, Change, record
 from broker.clock import Clock, in_words, time_of
 from broker.db import Database, transact
@@ -277,6 +278,7 @@ def _publish(session: Session, claim: _Claim, outcome: Outcome, change: Change) 
         lease_until=None,
     )
     store_outcome(session, row, run, outcome)
+    issue_access(session, row, run, change)
     settle_round(session, row, run, change)
     move_run(session, run, RunState.PUBLISHED, change, facts={"outcome_sha256": sha256})
     tell_published(session, row, run, change.at)

@@ -1,14 +1,15 @@
-"""The states of rounds and runs, and the one table of their legal transitions.
+"""The states of rounds, runs and access to data, and the one table of their legal transitions.
 
-No other module writes a state: `move_round` and `move_run` change it with one guarded UPDATE and
-write exactly one audit event beside it. What a transition means stands in rounds.py and runs.py.
+No other module writes these states: `move_round`, `move_run` and `move_access` change them with one
+guarded UPDATE and write exactly one audit event beside it. What a transition means stands in
+rounds.py, runs.py and access_grants/.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, CursorResult, Update, update
 from sqlmodel import Session, col
@@ -16,6 +17,9 @@ from sqlmodel import Session, col
 from broker.audit import Change, record
 from broker.errors import Refused
 from broker.tables import RoundRow, RunRow
+
+if TYPE_CHECKING:
+    from broker.access_grants.tables import AccessGrantRow
 
 
 class RoundState(StrEnum):
@@ -54,6 +58,14 @@ class BidState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class AccessState(StrEnum):
+    """Where a grant of access to data stands."""
+
+    GRANTED = "granted"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
     RoundState: {
         RoundState.SCHEDULED: frozenset({RoundState.OPEN, RoundState.CANCELLED}),
@@ -74,6 +86,11 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         BidState.DRAFT: frozenset({BidState.DRAFT, BidState.SUBMITTED, BidState.WITHDRAWN}),
         BidState.SUBMITTED: frozenset({BidState.SUBMITTED, BidState.WITHDRAWN}),
         BidState.WITHDRAWN: frozenset(),
+    },
+    AccessState: {
+        AccessState.GRANTED: frozenset({AccessState.EXPIRED, AccessState.REVOKED}),
+        AccessState.EXPIRED: frozenset(),
+        AccessState.REVOKED: frozenset(),
     },
 }
 """What may follow each state; nothing follows an empty set. `published` is a state of both."""
@@ -121,9 +138,20 @@ def move_run(
     record(session, change, f"run.{state}", f"run:{row.id}", **(facts or {}))
 
 
+def move_access(
+    session: Session, row: AccessGrantRow, state: AccessState, change: Change, *, reason: str = ""
+) -> None:
+    """End a grant of access. Raises: Refused if it has ended already."""
+    ended = {"ended_at": change.at, "ended_by": change.actor, "reason": reason}
+    if not _change_state(session, row, state, (), ended):
+        raise _refusal("This access", row.state, state)
+    facts = {"bid_id": row.bid_id, "team_id": row.team_id, "pool_id": row.pool_id}
+    record(session, change, f"access.{state}", f"access:{row.id}", **facts)
+
+
 def _change_state(
     session: Session,
-    row: RoundRow | RunRow,
+    row: RoundRow | RunRow | AccessGrantRow,
     state: StrEnum,
     guards: tuple[ColumnElement[bool], ...],
     columns: Mapping[str, Any],

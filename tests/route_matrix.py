@@ -103,6 +103,7 @@ OF_A_TEAM = [
     Row("/bids.csv", PEOPLE),
     Row("/calendar", PEOPLE),
     Row("/calendar.csv", PEOPLE),
+    Row("/calendar/access.csv", PEOPLE),
     Row("/bids/new", LEADS),
     _post("/bids/new", LEADS, INVALID, do="review"),
     _post("/bids/clone", LEADS, **{"from": "past-1", "round": "taking-bids"}),
@@ -176,6 +177,12 @@ OF_APPROVALS = [
     _post("/approvals/rights/9/activate", ADMINS, NOT_FOUND),
     Row("/approvals/{request}/withdraw", RED_LEAD, SEE_OTHER, "POST", is_once=True),
 ]
+OF_ACCESS = [
+    Row("/access-grants", PEOPLE),
+    Row("/access-grants.csv", PEOPLE),
+    Row("/access-grants/{access}", PEOPLE),
+    _post("/access-grants/{access}/revoke", ADMINS, INVALID),
+]
 KEEPERS = ADMINS | {OWNER}
 OF_POOLS = [
     Row("/admin/pools", KEEPERS),
@@ -213,4 +220,13 @@ ROUNDS += [
     Row("/runs/{rehearsal}", EVERYBODY),
     Row("/runs/{rehearsal}/outcome.json", ADMINS),
 ]
-MATRIX = [*OPEN_INSIDE, *OF_A_TEAM, *OF_APPROVALS, *ROUNDS, *OF_ONES_OWN, *OF_POOLS, *OF_ADMINS]
+MATRIX = [
+    *OPEN_INSIDE,
+    *OF_A_TEAM,
+    *OF_APPROVALS,
+    *OF_ACCESS,
+    *ROUNDS,
+    *OF_ONES_OWN,
+    *OF_POOLS,
+    *OF_ADMINS,
+]

@@ -12,6 +12,7 @@ from broker.clock import Clock
 from broker.config import Settings
 from broker.db import connect
 from web import assets, auth, csrf, desk, errors, filters, grids, headers, navigation, wording
+from web.access_grants import access_grants
 from web.accounts import accounts
 from web.approvals import approvals
 from web.bid_filling import filling
@@ -68,6 +69,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         notices,
         deliveries,
         approvals,
+        access_grants,
         bids,
         filling,
         calendars,

@@ -22,7 +22,7 @@ ALTERNATIVE_FIELD = re.compile(r"a([1-9]\d?)-\w+")
 POOL_FIELD = re.compile(r"a([1-9]\d?)-i([1-9]\d?)-pool")
 WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s,_'](?=\d{3}(?!\d))")
-BID_FIELDS = ("title", "theme", "owner", "measure", "ends_on")
+BID_FIELDS = ("title", "theme", "owner", "measure", "ends_on", "purpose")
 ALTERNATIVE_FIELDS = ("tier", "offer", "min_lots", "max_lots", "earliest", "latest")
 ITEM_FIELDS = ("pool", "units", "days", "offset")
 FIELDS: Mapping[str, str] = {
@@ -91,6 +91,7 @@ class TypedBid:
     owner: str = ""
     measure: str = ""
     ends_on: str = ""
+    purpose: str = ""
     alternatives: tuple[TypedAlternative, ...] = ()
 
     def fields(self) -> Iterator[tuple[str, str]]:
@@ -143,6 +144,7 @@ def read_typed(typed: TypedBid) -> tuple[BidDraft, tuple[FieldFinding, ...]]:
         owner_after_award=typed.owner,
         success_measure=typed.measure,
         ends_on=reader.day("ends_on", typed.ends_on),
+        purpose=typed.purpose,
     )
     return draft, tuple(reader.findings)
 
@@ -218,6 +220,7 @@ def typed_of(draft: BidDraft) -> TypedBid:
         owner=draft.owner_after_award,
         measure=draft.success_measure,
         ends_on=_text(draft.ends_on),
+        purpose=draft.purpose,
         alternatives=tuple(map(_typed_alternative, draft.alternatives)),
     )
 

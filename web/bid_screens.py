@@ -237,6 +237,7 @@ def _labelled(draft: BidDraft) -> dict[str, str]:
         "accountable owner": draft.owner_after_award,
         "end": _text(draft.ends_on),
         "theme": draft.theme_key or "",
+        "purpose of the data": draft.purpose,
     }
     for number, one in enumerate(draft.alternatives, 1):
         where = f"alternative {number}, " if len(draft.alternatives) > 1 else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
+from broker.dashboards.access_grants import team_access, team_access_table
 from broker.dashboards.listings import all_rows
 from broker.dashboards.team_calendar import TeamCalendar, calendar_table, team_calendar
 from web.auth import current_actor, sign_in_required
@@ -35,11 +36,16 @@ class SpanBar:
 @sign_in_required
 def show() -> Response:
     """Show what the teams of whoever asks were awarded."""
+    teams = current_actor().teams
     with market() as session:
-        screen = team_calendar(session, current_actor().teams, now().date(), question())
-    grids = {"calendar": grid(screen.holdings, "calendars.data")}
+        screen = team_calendar(session, teams, now().date(), question())
+        access = team_access(session, teams, question("access-"))
+    grids = {
+        "calendar": grid(screen.holdings, "calendars.data"),
+        "access": grid(access, "calendars.access", "access-"),
+    }
     bars = span_bars(screen)
-    return answer("calendar", swaps=("calendar",), screen=screen, grids=grids, bars=bars)
+    return answer("calendar", swaps=("calendar", "access"), screen=screen, grids=grids, bars=bars)
 
 
 @calendars.get("/calendar.<any(csv, json):ending>")
@@ -49,6 +55,15 @@ def data(ending: str) -> Response:
     table = calendar_table(current_actor().teams)
     with market() as session:
         return export(table, all_rows(session, table, question()), "calendar", ending)
+
+
+@calendars.get("/calendar/access.<any(csv, json):ending>")
+@sign_in_required
+def access(ending: str) -> Response:
+    """Hand what data the teams may use to a program."""
+    table = team_access_table(current_actor().teams)
+    with market() as session:
+        return export(table, all_rows(session, table, question()), "team-access", ending)
 
 
 def span_bars(screen: TeamCalendar) -> Mapping[str, SpanBar]:

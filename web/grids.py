@@ -33,6 +33,7 @@ ADDRESSES: Mapping[Subject, tuple[str, str]] = {
     Subject.TEAM_CREDITS: ("ledger.show", "key"),
     Subject.BID: ("bids.show", "bid_id"),
     Subject.APPROVAL: ("approvals.show", "request_id"),
+    Subject.ACCESS: ("access_grants.show", "access_id"),
 }
 
 

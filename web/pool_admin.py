@@ -11,6 +11,7 @@ import datetime as dt
 import io
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
@@ -18,7 +19,7 @@ from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from broker.access import Action, require
-from broker.dashboards.pool_desk import pool_desk, pool_list, weeks_of
+from broker.dashboards.pool_desk import active_people, pool_desk, pool_list, weeks_of
 from broker.errors import InvalidPool, NotFound, Refused
 from broker.pools.calendars import NONE, WEEKDAYS, Calendar, DayCapacity
 from broker.pools.changes import (
@@ -38,11 +39,11 @@ from web.deadline_forms import FieldFinding
 from web.desk import market, moment, now, write
 from web.grids import day_asked
 from web.hypermedia import answer
-from web.pool_forms import NOT_A_DAY, PoolForm, form_of, read_form
+from web.pool_forms import NOT_A_DAY, OF_DATA, PoolForm, form_of, read_form, read_terms
 
 pool_admin = Blueprint("pool_admin", __name__, url_prefix="/admin/pools")
 SEE_OTHER, UNPROCESSABLE = 303, 422
-NEW = ("key", "name", "unit", "owner", "first_day", "reason")
+NEW = ("key", "kind", "name", "unit", "owner", "first_day", "reason", *OF_DATA)
 
 
 @pool_admin.get("")
@@ -59,7 +60,8 @@ def define() -> AnyResponse:
     if not is_day(form.text("first_day")):
         return _listed_again(form, [FieldFinding("first_day", NOT_A_DAY)])
     calendar = Calendar(dt.date.fromisoformat(form.text("first_day")), (NONE,) * len(WEEKDAYS))
-    definition = PoolDefinition(form.text("name"), form.text("unit"), calendar)
+    terms = read_terms(form.typed)
+    definition = PoolDefinition(form.text("name"), form.text("unit"), calendar, data=terms)
     wish = PoolWish(form.text("key"), definition, form.text("reason"))
     actor, owner = current_actor(), form.text("owner")
     try:
@@ -98,15 +100,7 @@ def check_sheet(key: str) -> AnyResponse:
     findings = why or read.findings
     if findings or read.calendar is None:
         return _page(key, sheet=sheet, sheet_findings=findings)
-    given = desk.definition
-    definition = PoolDefinition(
-        given.name,
-        given.unit,
-        read.calendar,
-        given.reserve_price_credits,
-        given.description,
-        given.classification,
-    )
+    definition = replace(desk.definition, calendar=read.calendar)
     return _preview(key, form_of(definition, desk.version))
 
 
@@ -214,11 +208,12 @@ def _preview(key: str, form: PoolForm) -> AnyResponse:
     try:
         with market() as session:
             effect = preview_change(session, current_actor(), wish, today)
+            stewards = active_people(session) if definition.data else {}
     except InvalidPool as error:
         return _page(key, form.refused(error.findings))
     first = max(definition.calendar.first_day, today)
     weeks = weeks_of(definition.calendar, first)
-    page = answer("pool_change", key=key, form=form, effect=effect, weeks=weeks)
+    page = answer("pool_change", key=key, form=form, effect=effect, weeks=weeks, stewards=stewards)
     return make_response(page, UNPROCESSABLE) if form.findings else page
 
 

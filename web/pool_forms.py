@@ -20,12 +20,17 @@ from broker.pools.calendars import (
     Units,
     entries_of,
 )
-from broker.pools.definitions import PoolDefinition
+from broker.pools.data_terms import CatalogueEntry, DataTerms
+from broker.pools.definitions import DATA, PoolDefinition
 from broker.pools.sheets import is_day, is_units
 from web.deadline_forms import FieldFinding
 
 TEXTS = ("name", "unit", "description", "classification")
-PLAIN = (*TEXTS, "reserve_price", "first_day", "drains_from", "is_paused", "reason", "follows")
+OF_DATA = ("steward", "purposes", "longest_days", "catalogue", "catalogue_entry")
+PLAIN = (
+    *(*TEXTS, *OF_DATA, "kind", "reserve_price", "first_day", "drains_from", "is_paused"),
+    *("reason", "follows"),
+)
 ENTRY = ("what", "day", "reserved", "spot", "note")
 SPARE_ENTRIES = 4
 EXCEPTION, MAINTENANCE = "exception", "maintenance"
@@ -81,6 +86,7 @@ def form_of(definition: PoolDefinition, follows: int) -> PoolForm:
     """Return the form that says what a definition says."""
     calendar = definition.calendar
     typed = {name: getattr(definition, name) for name in TEXTS}
+    typed |= {"kind": definition.kind, **_data_fields(definition.data)}
     typed |= {
         "reserve_price": str(definition.reserve_price_credits),
         "first_day": calendar.first_day.isoformat(),
@@ -93,6 +99,33 @@ def form_of(definition: PoolDefinition, follows: int) -> PoolForm:
     for number, entry in enumerate(entries_of(calendar), 1):
         typed |= _entry_fields(number, entry)
     return read_form(typed)
+
+
+def _data_fields(terms: DataTerms | None) -> dict[str, str]:
+    if terms is None:
+        return {}
+    return {
+        "steward": terms.steward_id,
+        "purposes": "\n".join(terms.purposes),
+        "longest_days": str(terms.longest_days),
+        "catalogue": terms.entry.catalogue,
+        "catalogue_entry": terms.entry.reference,
+    }
+
+
+def read_terms(typed: Mapping[str, str]) -> DataTerms | None:
+    """Return the terms that were typed for a pool of data; None for other kinds."""
+    if typed.get("kind") != DATA:
+        return None
+    lines = (line.strip() for line in typed.get("purposes", "").splitlines())
+    days = typed.get("longest_days", "")
+    entry = CatalogueEntry(typed.get("catalogue", ""), typed.get("catalogue_entry", ""))
+    return DataTerms(
+        steward_id=typed.get("steward", ""),
+        purposes=tuple(line for line in lines if line),
+        longest_days=int(days) if is_units(days) else 0,
+        entry=entry,
+    )
 
 
 def read_form(fields: Mapping[str, str]) -> PoolForm:
@@ -162,6 +195,7 @@ def _definition(typed: Mapping[str, str], calendar: Calendar) -> PoolDefinition:
     return PoolDefinition(
         calendar=calendar,
         reserve_price_credits=int(typed["reserve_price"] or "0"),
+        data=read_terms(typed),
         **{name: typed[name] for name in TEXTS},
     )
 

@@ -26,6 +26,7 @@ from broker.access import Scope
 from broker.dashboards.deliveries import DeliveryState
 from broker.notices.tables import Channel, NoticeKind
 from broker.policy.comparing import WinnerChange
+from broker.pools.data_terms import Catalogue
 from broker.states import RoundState
 from web.filters import percent, whole
 
@@ -274,7 +275,14 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.ROUND_OPENED: "A round opened for your team",
     NoticeKind.ROUND_CHANGED: "A round of your team closes at another time, or is cancelled",
     NoticeKind.APPROVAL_DECIDED: "A request of yours for an approval was answered",
+    NoticeKind.ACCESS_CHANGED: "Access to data that you look after or use begins or is taken back",
 }
+CATALOGUES: Mapping[str, str] = {
+    Catalogue.DATAHUB: "DataHub",
+    Catalogue.OPENMETADATA: "OpenMetadata",
+    Catalogue.URL: "Address",
+}
+"""What a catalogue is called in which data are described."""
 CHANNELS: Mapping[str, str] = {Channel.IN_APP: "In the market", Channel.MAIL: "By mail"}
 
 
@@ -328,4 +336,5 @@ def register(app: Flask) -> None:
         SCOPE_WORDS=SCOPES,
         NOTICE_WORDS=NOTICES,
         CHANNEL_WORDS=CHANNELS,
+        CATALOGUE_WORDS=CATALOGUES,
     )

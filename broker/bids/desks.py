@@ -23,6 +23,9 @@ from broker.policy.documents import MOST_PERCENT, Policy
 from broker.policy.rules import AskedPool
 from broker.policy.tables import BidPledgeRow
 from broker.policy.versions import policy_in_force
+from broker.pools.data_terms import DataTerms
+from broker.pools.definitions import DATA
+from broker.pools.terms_in_force import terms_at
 from broker.states import RoundState
 from broker.tables import (
     AlternativeRow,
@@ -44,6 +47,7 @@ class OfferedPool:
     """A pool as a round offers it. Units: the reserve price is per unit and day.
 
     `best_day_units` are all units, reserved and spot, of its best day.
+    A data pool that the market defines has terms.
     """
 
     id: str
@@ -52,6 +56,7 @@ class OfferedPool:
     kind: str = ""
     unit: str = ""
     best_day_units: int = 0
+    terms: DataTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def open_desk(
         team_id=team_id,
         team_key=team_key,
         is_bidder=credits_ is not None,
-        pools=_pools(session, row),
+        pools=_pools(session, row, at),
         policy=in_force.policy if in_force else None,
         policy_version=in_force.version if in_force else None,
         share_points=KEPT_FOR_BIDS // max(1, bidders),
@@ -168,7 +173,7 @@ def _own_bids(row: RoundRow, team_id: str, bid_id: str | None) -> Select[str, bo
     )
 
 
-def _pools(session: Session, row: RoundRow) -> dict[str, OfferedPool]:
+def _pools(session: Session, row: RoundRow, at: dt.datetime) -> dict[str, OfferedPool]:
     offered = (
         select(
             col(PoolRow.id),
@@ -183,9 +188,13 @@ def _pools(session: Session, row: RoundRow) -> dict[str, OfferedPool]:
         .join(RoundPoolRow, col(RoundPoolRow.pool_id) == col(PoolRow.id))
         .where(col(RoundPoolRow.round_id) == row.id)
     )
+    rows = session.execute(offered).all()
+    terms = terms_at(session, at) if any(line.kind == DATA for line in rows) else {}
     return {
-        key: OfferedPool(id_, AskedPool(key, name, classification), price, kind, unit, best or 0)
-        for id_, key, name, classification, price, kind, unit, best in session.execute(offered)
+        key: OfferedPool(
+            id_, AskedPool(key, name, classification), price, kind, unit, best or 0, terms.get(key)
+        )
+        for id_, key, name, classification, price, kind, unit, best in rows
     }
 
 

@@ -58,7 +58,8 @@ class DraftAlternative:
 class BidDraft:
     """What a team asks for and pledges, as far as it is written.
 
-    The last four texts are what makes a bid ready: theme, accountable owner, success measure, end.
+    Theme, accountable owner, success measure and end are what makes a bid ready; the purpose is
+    that of the data which it asks for.
     """
 
     title: str = ""
@@ -67,11 +68,18 @@ class BidDraft:
     owner_after_award: str = ""
     success_measure: str = ""
     ends_on: dt.date | None = None
+    purpose: str = ""
 
     @property
     def pledge(self) -> Pledge:
         """What the team pledges, as the policy looks at it."""
-        return Pledge(self.theme_key, self.owner_after_award, self.success_measure, self.ends_on)
+        return Pledge(
+            self.theme_key,
+            self.owner_after_award,
+            self.success_measure,
+            self.ends_on,
+            self.purpose,
+        )
 
     @property
     def largest_offer_credits(self) -> int:
@@ -155,6 +163,7 @@ def draft_of(title: str, alternatives: Iterable[Alternative], pledge: Pledge) ->
         owner_after_award=pledge.owner_after_award,
         success_measure=pledge.success_measure,
         ends_on=pledge.ends_on,
+        purpose=pledge.purpose,
     )
 
 

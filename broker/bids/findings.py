@@ -30,6 +30,7 @@ PLEDGED_FIELDS = {
     "success measure": "success_measure",
     "end": "ends_on",
     "theme": "theme_key",
+    "purpose": "purpose",
 }
 """The field of every text with which a finding about a pledge begins."""
 
@@ -85,6 +86,7 @@ def findings_in_draft(draft: BidDraft, desk: Desk) -> Iterator[Finding]:
         sentence = "alternatives: two have the same number; give each a number of its own."
         yield Finding("alternatives", sentence)
     yield from _findings_in_share(draft, desk)
+    yield from _findings_in_purpose(draft, desk)
     for place, (number, one) in enumerate(numbered(draft)):
         path = f"alternatives.{place}"
         yield from _at(f"{path}.number", findings_in_number("alternative", number, 1))
@@ -107,11 +109,54 @@ def _findings_in_share(draft: BidDraft, desk: Desk) -> Iterator[Finding]:
         yield Finding("alternatives", sentence)
 
 
+def _findings_in_purpose(draft: BidDraft, desk: Desk) -> Iterator[Finding]:
+    """Say for which of its data pools a bid has no purpose that is allowed there."""
+    for key in sorted(draft.pool_keys & desk.pools.keys()):
+        pool = desk.pools[key]
+        if pool.terms is not None and not pool.terms.allows(draft.purpose):
+            said = (
+                f"{draft.purpose[:80]!r} is none of"
+                if draft.purpose
+                else "is missing; choose one of"
+            )
+            allowed = ", ".join(pool.terms.purposes)
+            yield Finding(
+                "purpose", f"purpose: {said} what {pool.asked.name} may be used for: {allowed}."
+            )
+
+
+def _findings_in_length(
+    path: str, where: str, one: DraftAlternative, desk: Desk
+) -> Iterator[Finding]:
+    """Say which data pools an alternative would use for longer than they may be used at once."""
+    for position, item in enumerate(one.items):
+        pool = desk.pools.get(item.pool_key)
+        longest = pool.terms.longest_days if pool and pool.terms else None
+        days = _days_of(item.pool_key, one)
+        if longest is not None and days > longest:
+            sentence = (
+                f"{where}, {item.pool_key}, days: {days} in all, and it may be used for at most "
+                f"{longest} days at once."
+            )
+            yield Finding(f"{path}.items.{position}.days", sentence)
+
+
+def _days_of(pool_key: str, one: DraftAlternative) -> int:
+    """Return the days from the first to the last on which an alternative uses a pool."""
+    spans = [
+        (item.offset_days or 0, (item.offset_days or 0) + (item.days or 0))
+        for item in one.items
+        if item.pool_key == pool_key
+    ]
+    return max(end for _, end in spans) - min(start for start, _ in spans)
+
+
 def _texts(draft: BidDraft) -> Iterator[tuple[str, str, str]]:
     yield "title", "title", draft.title
     yield "owner_after_award", "owner after the award", draft.owner_after_award
     yield "success_measure", "success measure", draft.success_measure
     yield "theme_key", "theme", draft.theme_key or ""
+    yield "purpose", "purpose", draft.purpose
 
 
 def _findings_in_pledge(draft: BidDraft, desk: Desk) -> Iterator[Finding]:
@@ -132,6 +177,7 @@ def _findings_in_alternative(
         yield Finding(f"{path}.items", f"{where}: it needs at least one item.")
         return
     yield from _findings_in_window(path, where, one, desk.round)
+    yield from _findings_in_length(path, where, one, desk)
     for position, item in enumerate(one.items):
         yield from _findings_in_item(f"{path}.items.{position}", where, one, item, desk)
 

@@ -32,7 +32,7 @@ from broker.directory import Directory
 from broker.policy.freezing import pledge_columns
 from broker.policy.pledges import NO_PLEDGE, Pledge
 from broker.policy.scores import scored
-from broker.policy.tables import BidPledgeRow
+from broker.policy.tables import BidPledgeRow, BidPurposeRow
 from broker.rounds import find_round, lock_open_round
 from broker.states import BidState
 from broker.tables import AlternativeRow, BidRow, ItemRow, RoundRow, TeamRow
@@ -200,6 +200,7 @@ def write_rows(session: Session, directory: Directory, entered: Sequence[Entered
         (AlternativeRow, [line for one in entered for line in _alternatives(one)]),
         (ItemRow, [line for one in entered for line in _items(directory, one)]),
         (BidPledgeRow, [pledge_columns(o.id, o.pledge) for o in entered if o.pledge is not None]),
+        (BidPurposeRow, list(_purposes(entered))),
     ):
         if rows:
             session.execute(insert(table), rows)
@@ -207,7 +208,7 @@ def write_rows(session: Session, directory: Directory, entered: Sequence[Entered
 
 def remove_rows(session: Session, bid_id: str) -> None:
     """Take a bid out of its round; its versions stay."""
-    for table in (ItemRow, AlternativeRow, BidPledgeRow):
+    for table in (ItemRow, AlternativeRow, BidPurposeRow, BidPledgeRow):
         session.execute(delete(table).where(col(table.bid_id) == bid_id))
     session.execute(delete(BidRow).where(col(BidRow.id) == bid_id))
 
@@ -229,6 +230,12 @@ def _bid(directory: Directory, one: EnteredBid) -> dict[str, Any]:
         "title": one.title,
         "submitted_at": one.bid.submitted_at,
     }
+
+
+def _purposes(entered: Sequence[EnteredBid]) -> Iterator[dict[str, Any]]:
+    for one in entered:
+        if one.pledge is not None and one.pledge.purpose:
+            yield {"bid_id": one.id, "purpose": one.pledge.purpose}
 
 
 def _alternatives(one: EnteredBid) -> Iterator[dict[str, Any]]:

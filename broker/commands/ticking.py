@@ -9,6 +9,7 @@ import click
 from sqlmodel import Session
 
 from allocation.options import Options
+from broker.access_grants.endings import expire_access
 from broker.approvals.steps import escalate_due
 from broker.audit import Change
 from broker.clock import system_clock, time_of
@@ -34,11 +35,11 @@ from broker.upkeep.ticks import note_tick
 def tick_(
     environment: Mapping[str, str], *, options: Options, as_json: bool, is_quiet: bool
 ) -> int:
-    """Open, close, allocate and finish rounds that are due, hand requests on, and mail.
+    """Open, close, allocate and finish rounds that are due, end access, hand requests on, mail.
 
-    Sessions that ended a month ago are forgotten on the way. Safe to repeat on every host. A
-    request for an approval that nobody answered in time goes on to the next who may answer; nothing
-    is approved or rejected here.
+    Access to data ends after its last day; sessions that ended a month ago are forgotten on the
+    way. Safe to repeat on every host. A request for an approval that nobody answered in time goes
+    on to the next who may answer; nothing is approved or rejected here.
 
     Exit code: 0, or that of the first round with which something went wrong.
     """
@@ -53,15 +54,31 @@ def tick_(
             click.echo(ticked.sentence, err=True)
         elif not (as_json or is_quiet):
             click.echo(ticked.sentence)
+    expired = _expire_access(db, says=not (as_json or is_quiet))
     handed_on = _hand_on(db, says=not (as_json or is_quiet))
     mails = _send_mails(db, environment, says=not (as_json or is_quiet))
     transact(db, lambda session: forget_sessions(session, _now(session)))
     if as_json:
         documents = [_document(ticked) for ticked in deeds]
-        say_json({"deeds": documents, "escalated_requests": list(handed_on)})
-    elif not (deeds or handed_on or mails or is_quiet):
+        said = {"escalated_requests": list(handed_on), "expired_access_grants": expired}
+        say_json({"deeds": documents, **said})
+    elif not (deeds or expired or handed_on or mails or is_quiet):
         click.echo("Nothing is due.")
     return _exit_code(deeds)
+
+
+def _expire_access(db: Database, *, says: bool) -> int:
+    """End access to data whose last day is past."""
+
+    def work(session: Session) -> int:
+        return expire_access(session, Change(command_line(), time_of(session, system_clock)))
+
+    expired = 0
+    while ended := transact(db, work):
+        expired += ended
+    if says and expired:
+        click.echo(f"{counted(expired, 'access grant')} expired.")
+    return expired
 
 
 def _hand_on(db: Database, *, says: bool) -> tuple[str, ...]:

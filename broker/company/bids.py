@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from allocation.problem import Alternative, Item, PoolKey, TeamKey, Tier
 from broker.company.calendars import SATURDAY, Sprint
+from broker.company.data import purpose_of
 from broker.company.drafts import (
     WEEK_DAYS,
     Draft,
@@ -126,7 +127,10 @@ def _plan(market: Market, mood: Mood, draft: Draft) -> PlannedBid:
         team_key=TeamKey(draft.team.key),
         title=draft.work.title.format(subject=draft.subject, units=units),
         alternatives=(first, *_second_choice(market, draft, first)),
-        pledge=draw_pledge(draft.team, market.sprint, market.draw_pledges),
+        pledge=replace(
+            draw_pledge(draft.team, market.sprint, market.draw_pledges),
+            purpose=purpose_of(draft.team, (item.pool_key for item in items)),
+        ),
     )
 
 

@@ -36,10 +36,19 @@ OTHERS = (
     CompanyPerson(
         "priya", "Priya Raman", "pool-owner", pool_keys=("h100-training", "a100-training")
     ),
+    CompanyPerson(
+        "amara", "Amara Nwosu", "pool-owner", pool_keys=("claims-history", "data-engineers")
+    ),
+    CompanyPerson(
+        "ines", "Dr. Ines Carvalho", "pool-owner", pool_keys=("clinical-notes", "clinical-advisers")
+    ),
+    CompanyPerson("wanda", "Wanda Crisp", "pool-owner", pool_keys=("call-transcripts",)),
     CompanyPerson("beatriz", "Beatriz Holm", "finance-auditor"),
 )
+LEAVER = CompanyPerson("joaquin", "Joaquin Ferrer", "pool-owner", pool_keys=("pharmacy-claims",))
+"""Somebody who leaves the company in the middle of the story."""
 PEOPLE = (*OTHERS, FIRST_ADMIN, SECOND_ADMIN)
-"""Everybody, in the order in which the demo names them."""
+"""Everybody who can sign in, in the order in which the demo names them."""
 
 
 def of_what(person: CompanyPerson) -> str:

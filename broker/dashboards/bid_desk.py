@@ -58,12 +58,16 @@ class TeamChoice:
 
 @dataclass(frozen=True, slots=True)
 class BidDesk:
-    """What a team can choose from in a round. Shape: pools by kind, then by name."""
+    """What a team can choose from in a round.
+
+    Shape: pools by kind, then by name; purposes with the names of the pools that allow them.
+    """
 
     round: BidRound
     team: TeamChoice
     pools: tuple[PoolChoice, ...]
     themes: tuple[ThemeChoice, ...]
+    purposes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def pools_by_kind(self) -> tuple[tuple[str, tuple[PoolChoice, ...]], ...]:
@@ -83,7 +87,17 @@ def bid_desk(desk: Desk) -> BidDesk:
         TeamChoice(desk.team_id, desk.team_key, desk.team_name),
         tuple(sorted(pools, key=lambda pool: (pool.kind, pool.name, pool.key))),
         tuple(_theme(theme, desk.team_key) for theme in themes),
+        _purposes(desk),
     )
+
+
+def _purposes(desk: Desk) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what data may be used for in the round, each with the pools that allow it."""
+    found: dict[str, list[str]] = {}
+    for pool in sorted(desk.pools.values(), key=lambda pool: pool.asked.name):
+        for purpose in pool.terms.purposes if pool.terms else ():
+            found.setdefault(purpose, []).append(pool.asked.name)
+    return tuple((purpose, tuple(pools)) for purpose, pools in sorted(found.items()))
 
 
 def open_rounds(session: Session, at: dt.datetime) -> tuple[RoundBrief, ...]:

@@ -56,6 +56,7 @@ class Subject(StrEnum):
     BID = "bid"
     TEAM_CREDITS = "team-credits"
     APPROVAL = "approval"
+    ACCESS = "access"
 
 
 NUMBER_KINDS = (

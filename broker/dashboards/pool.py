@@ -18,13 +18,19 @@ from broker.dashboards.briefs import (
     rounds_ahead,
     rounds_decided,
 )
+from broker.dashboards.departures import departures
 from broker.dashboards.heatmaps import Heatmap, heatmap
 from broker.dashboards.histories import history_table
 from broker.dashboards.listings import Column, Kind, Listing, Question, Subject, Table, list_rows
 from broker.dashboards.sources import BID, POOL, TEAM, holdings
 from broker.dashboards.use import day_table
 from broker.errors import NotFound
+from broker.people.tables import PersonRow
+from broker.pools.data_terms import DataTerms
+from broker.pools.definitions import DATA
+from broker.pools.terms_in_force import terms_now
 
+PERSON = PersonRow.metadata.tables[PersonRow.__tablename__]
 HOLDER_COLUMNS = (
     Column("bid_key", "Bid key", Kind.KEY, shown=False),
     Column("receipt", "Receipt", Kind.KEY, shown=False),
@@ -52,6 +58,14 @@ class PoolFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownTerms:
+    """What a pool of data asks of whoever bids for it, with the name of its steward."""
+
+    terms: DataTerms
+    steward: str
+
+
+@dataclass(frozen=True, slots=True)
 class PoolDaysAsked:
     """Days that matter to the screen: the present, the heatmap's first, the one of the holders."""
 
@@ -62,9 +76,14 @@ class PoolDaysAsked:
 
 @dataclass(frozen=True, slots=True)
 class PoolScreen:
-    """One pool in one round; `round` is None as long as no round has offered anything."""
+    """One pool in one round; `round` is None as long as no round has offered anything.
+
+    `terms` are those of a pool of data, `departures` say who has left of those who answer for it.
+    """
 
     pool: PoolFacts
+    terms: ShownTerms | None
+    departures: tuple[str, ...]
     round: RoundBrief | None
     rounds: tuple[RoundBrief, ...]
     heatmap: Heatmap | None
@@ -92,6 +111,8 @@ def pool_screen(
     chosen = find_round(session, round_key) if round_key else usual
     return PoolScreen(
         pool=pool,
+        terms=_terms(session, pool),
+        departures=departures(session, pool.id).get(pool.id, ()),
         round=chosen,
         rounds=(*ahead, *decided),
         heatmap=heatmap(session, chosen, days.first, pool_id=pool.id) if chosen else None,
@@ -108,6 +129,15 @@ def find_pool(session: Session, key: str) -> PoolFacts:
     if row is None:
         raise NotFound(f"There is no pool {key}.", key=key)
     return PoolFacts(**row)
+
+
+def _terms(session: Session, pool: PoolFacts) -> ShownTerms | None:
+    """Return the terms that are in force now."""
+    terms = terms_now(session).get(pool.key) if pool.kind == DATA else None
+    if terms is None:
+        return None
+    name = session.scalar(select(PERSON.c.name).where(PERSON.c.id == terms.steward_id))
+    return ShownTerms(terms, name or "")
 
 
 def choose_round(session: Session, round_key: str, today: dt.date) -> RoundBrief | None:

@@ -14,11 +14,13 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from broker.access import Action, Actor, may, require
+from broker.dashboards.departures import departures
 from broker.people.standing import POOL_OWNER
 from broker.people.tables import FIRST_ADMIN, PersonRow, RoleGrantRow
 from broker.pools.calendars import NONE, WEEKDAYS, Calendar, DayCapacity, capacity_on
 from broker.pools.changes import IN_FORCE, PROPOSED, find_pool, versions_of
-from broker.pools.definitions import DEFINED_KIND, PoolDefinition, definition_from
+from broker.pools.data_terms import DataTerms
+from broker.pools.definitions import DATA, DEFINED_KINDS, PoolDefinition, definition_from
 from broker.pools.tables import PoolVersionRow
 from broker.sprints.offers import week_offered
 from broker.tables import PoolRow, RoundPoolRow, RoundRow
@@ -51,14 +53,19 @@ class PoolBrief:
     today: DayCapacity | None
     drains_from: dt.date | None
     is_waiting: bool
+    departures: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PoolList:
-    """The pools that somebody may change, and who could own a new one."""
+    """The pools that somebody may change, and who could own a new one or look after its data.
+
+    Shape: `people` are names by key, `stewards` names by id.
+    """
 
     pools: tuple[PoolBrief, ...]
     people: Mapping[str, str]
+    stewards: Mapping[str, str]
     may_define: bool
 
 
@@ -92,7 +99,9 @@ class PoolDesk:
     """One pool as those see it who keep it true.
 
     `definition` is the one in force, else what its latest round offered, to start from; `version`
-    is then 0. `weeks` is None without a definition in force.
+    is then 0. `weeks` is None without a definition in force. `departures` say who has left.
+
+    Shape: `people` are names by key, `stewards` names by id.
     """
 
     key: str
@@ -109,7 +118,15 @@ class PoolDesk:
     waiting: VersionBrief | None
     history: tuple[VersionBrief, ...]
     people: Mapping[str, str]
+    stewards: Mapping[str, str]
+    departures: tuple[str, ...]
     may_hand_over: bool
+
+    @property
+    def steward(self) -> str:
+        """The name of whoever looks after the data, and nothing where that is nobody here."""
+        data = self.definition.data
+        return self.stewards.get(data.steward_id, "") if data else ""
 
 
 def pool_list(session: Session, actor: Actor, today: dt.date) -> PoolList:
@@ -118,10 +135,15 @@ def pool_list(session: Session, actor: Actor, today: dt.date) -> PoolList:
     pools = session.scalars(select(PoolRow).order_by(col(PoolRow.name), col(PoolRow.key))).all()
     own = [row for row in pools if may(actor, Action.CHANGE_CAPACITY, pool_id=row.id)]
     owners, versions = _owners(session), _latest_versions(session)
-    may_define = may(actor, Action.DEFINE_POOL)
+    may_define, gone = may(actor, Action.DEFINE_POOL), departures(session)
+    people, stewards = _people(session) if may_define else ({}, {})
     return PoolList(
-        pools=tuple(_brief(row, owners[row.id], versions[row.id], today) for row in own),
-        people=_people(session) if may_define else {},
+        pools=tuple(
+            _brief(row, owners[row.id], versions[row.id], gone.get(row.id, ()), today)
+            for row in own
+        ),
+        people=people,
+        stewards=stewards,
         may_define=may_define,
     )
 
@@ -136,7 +158,7 @@ def pool_desk(
     require(actor, Action.READ_CALENDARS)
     pool = find_pool(session, key)
     require(actor, Action.CHANGE_CAPACITY, pool_id=pool.id)
-    people = _people(session)
+    people, stewards = _people(session)
     history = _history(session, pool)
     in_force = next((one for one in history if one.state == IN_FORCE), None)
     definition = in_force.definition if in_force else _as_offered(session, pool, today)
@@ -147,7 +169,7 @@ def pool_desk(
         unit=pool.unit,
         classification=pool.classification,
         description=pool.description,
-        is_definable=pool.kind == DEFINED_KIND,
+        is_definable=pool.kind in DEFINED_KINDS,
         owners=_owners(session, pool.id)[pool.id],
         version=in_force.number if in_force else 0,
         definition=definition,
@@ -155,6 +177,8 @@ def pool_desk(
         waiting=next((one for one in history if one.state == PROPOSED), None),
         history=history,
         people=people,
+        stewards=stewards,
+        departures=departures(session, pool.id).get(pool.id, ()),
         may_hand_over=may(actor, Action.GRANT_ROLE),
     )
 
@@ -174,6 +198,7 @@ def _brief(
     row: PoolRow,
     owners: Iterable[Owner],
     versions: Mapping[str, PoolVersionRow],
+    gone: tuple[str, ...],
     today: dt.date,
 ) -> PoolBrief:
     in_force = versions.get(IN_FORCE)
@@ -188,6 +213,7 @@ def _brief(
         today=capacity_on(calendar, [today])[0] if calendar else None,
         drains_from=calendar.drains_from if calendar else None,
         is_waiting=PROPOSED in versions,
+        departures=gone,
     )
 
 
@@ -246,11 +272,17 @@ def _history(session: Session, pool: PoolRow) -> tuple[VersionBrief, ...]:
     )
 
 
-def _people(session: Session) -> dict[str, str]:
-    """Return the names of everybody who may own a pool, by key."""
-    active = select(col(PersonRow.key), col(PersonRow.name))
+def active_people(session: Session) -> Mapping[str, str]:
+    """Return the names of everybody who may look after data, by id."""
+    return _people(session)[1]
+
+
+def _people(session: Session) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the names of everybody who may answer for a pool, by key and by id."""
+    active = select(col(PersonRow.key), col(PersonRow.id), col(PersonRow.name))
     active = active.where(col(PersonRow.disabled_at).is_(None)).order_by(col(PersonRow.name))
-    return dict(session.execute(active).all())
+    rows = session.execute(active).all()
+    return {key: name for key, _, name in rows}, {id_: name for _, id_, name in rows}
 
 
 def _as_offered(session: Session, pool: PoolRow, today: dt.date) -> PoolDefinition:
@@ -270,4 +302,5 @@ def _as_offered(session: Session, pool: PoolRow, today: dt.date) -> PoolDefiniti
         reserve_price_credits=latest[1].reserve_price_credits if latest else 0,
         description=pool.description,
         classification=pool.classification,
+        data=DataTerms() if pool.kind == DATA else None,
     )

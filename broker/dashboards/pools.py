@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, literal, select
 from sqlmodel import Session
 
 from broker.dashboards.briefs import RoundBrief, rounds_ahead, rounds_decided
+from broker.dashboards.departures import departures
 from broker.dashboards.histories import PricePoint, price_histories
 from broker.dashboards.listings import Column, Kind, Listing, Question, Table, list_rows
 from broker.dashboards.sources import (
@@ -37,12 +38,16 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class PoolsScreen:
-    """Every pool. `offered` is the round whose capacity shows, `priced` the one of the prices."""
+    """Every pool. `offered` is the round whose capacity shows, `priced` the one of the prices.
+
+    Shape: `departures` are names of pools with sentences about who has left.
+    """
 
     offered: RoundBrief | None
     priced: RoundBrief | None
     pools: Listing
     histories: Mapping[str, tuple[PricePoint, ...]]
+    departures: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def pools_screen(session: Session, question: Question) -> PoolsScreen:
@@ -51,7 +56,8 @@ def pools_screen(session: Session, question: Question) -> PoolsScreen:
     priced = next(iter(decided), None)
     offered = next(iter(rounds_ahead(session)), priced)
     pools = list_rows(session, pool_table(offered, priced), question)
-    return PoolsScreen(offered, priced, pools, price_histories(session, decided))
+    histories = price_histories(session, decided)
+    return PoolsScreen(offered, priced, pools, histories, _departures(session))
 
 
 def pools_listed(session: Session) -> Table:
@@ -89,6 +95,14 @@ def pool_table(offered: RoundBrief | None, priced: RoundBrief | None) -> Table:
         .outerjoin(prices, prices.c.pool_id == POOL.c.id)
     )
     return Table("pools", "Pools of the market", COLUMNS, rows, ("pool", "pool_key"))
+
+
+def _departures(session: Session) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    gone = departures(session)
+    if not gone:
+        return ()
+    named = select(POOL.c.id, POOL.c.name).where(POOL.c.id.in_(gone)).order_by(POOL.c.name)
+    return tuple((name, gone[id_]) for id_, name in session.execute(named))
 
 
 def _capacity(round_id: str) -> Select[Any]:

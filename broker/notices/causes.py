@@ -16,7 +16,15 @@ from sqlmodel import Session, col
 
 from broker.access import Role, TeamRole
 from broker.notices.tables import NoticeKind
-from broker.notices.writing import Notice, Recipient, holders, settle, settle_all, tell
+from broker.notices.writing import (
+    Notice,
+    Recipient,
+    holders,
+    persons,
+    settle,
+    settle_all,
+    tell,
+)
 from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import PersonRow, RoleGrantRow
 from broker.states import RoundState
@@ -47,6 +55,17 @@ class ApprovalAsked:
     team: str
     pool: str
     due_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """How much access to a pool's data a publication granted, and who looks after them."""
+
+    round_key: str
+    revision: int
+    pool_key: str
+    grants: int
+    steward_id: str
 
 
 # --- rounds ------------------------------------------------------------------------------------
@@ -190,6 +209,34 @@ def tell_approval_decided(
     """Tell whoever asked for an approval how it was answered."""
     notice = Notice(NoticeKind.APPROVAL_DECIDED, request_id, sentence, f"/approvals/{request_id}")
     tell(session, holders(session, col(RoleGrantRow.person_id) == asker), notice, at)
+
+
+# --- access to data ----------------------------------------------------------------------------
+
+
+def tell_access_granted(session: Session, granted: Granted, at: dt.datetime) -> None:
+    """Tell whoever looks after data that teams may use them now."""
+    notice = Notice(
+        NoticeKind.ACCESS_CHANGED,
+        f"{granted.round_key}/{granted.revision}/{granted.pool_key}",
+        f"{counted(granted.grants, 'access grant')} for {granted.pool_key} came with the result "
+        f"of {granted.round_key}.",
+        f"/access-grants?pool_key={granted.pool_key}",
+    )
+    tell(session, persons(session, {granted.steward_id}), notice, at)
+
+
+def tell_access_revoked(
+    session: Session, grant_id: str, team_id: str, pool: str, at: dt.datetime
+) -> None:
+    """Tell a team that it may not use data any more."""
+    notice = Notice(
+        NoticeKind.ACCESS_CHANGED,
+        f"revoked/{grant_id}",
+        f"The access of your team to {pool} was taken back; its page says why.",
+        f"/access-grants/{grant_id}",
+    )
+    tell(session, holders(session, col(RoleGrantRow.team_id) == team_id), notice, at)
 
 
 # --- people ------------------------------------------------------------------------------------

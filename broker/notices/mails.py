@@ -24,6 +24,7 @@ HEADLINES: Mapping[NoticeKind, str] = {
     NoticeKind.ROUND_OPENED: "Open for bids",
     NoticeKind.ROUND_CHANGED: "Changed rounds",
     NoticeKind.APPROVAL_DECIDED: "Answers to your requests",
+    NoticeKind.ACCESS_CHANGED: "Access to data",
 }
 """What stands over the notices of a kind, in the order in which a mail has them."""
 

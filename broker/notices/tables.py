@@ -22,6 +22,7 @@ class NoticeKind(StrEnum):
     ROUND_OPENED = "round-opened"
     ROUND_CHANGED = "round-changed"
     APPROVAL_DECIDED = "approval-decided"
+    ACCESS_CHANGED = "access-changed"
 
 
 class Channel(StrEnum):

@@ -68,6 +68,15 @@ def holders(
     return tuple(Recipient(id_, bool(email)) for id_, email in rows if id_ not in left_out)
 
 
+def persons(session: Session, ids: Iterable[str]) -> tuple[Recipient, ...]:
+    """Return some people by their ids, whatever roles they have."""
+    named = select(col(PersonRow.id), col(PersonRow.email)).where(
+        col(PersonRow.id).in_(list(ids)), col(PersonRow.disabled_at).is_(None)
+    )
+    rows = session.execute(named.order_by(col(PersonRow.id)))
+    return tuple(Recipient(id_, bool(email)) for id_, email in rows)
+
+
 def tell(session: Session, people: Iterable[Recipient], notice: Notice, at: dt.datetime) -> None:
     """Write a notice for each of some people, by the channels that they want for its kind."""
     recipients = tuple(people)

@@ -43,6 +43,7 @@ from broker.policy.rules import (
     Use,
     bars_of,
     largest_uses,
+    spans,
 )
 from broker.policy.scores import (
     NO_RECORD,
@@ -56,14 +57,18 @@ from broker.policy.tables import (
     BarredAlternativeRow,
     BidFactorRow,
     BidPledgeRow,
+    BidPurposeRow,
     BidScoreRow,
     RoundPolicyRow,
 )
 from broker.policy.versions import InForce, policy_in_force
+from broker.pools.terms_in_force import Terms, terms_at
 from broker.tables import AlternativeRow, BidRow, CapacityRow, ItemRow, PoolRow, RoundRow, TeamRow
 
 NO_APPROVALS: Mapping[str, ApprovalStanding] = {}
 """Where a team stands that never asked for an approval."""
+NO_TERMS: Terms = {}
+"""What data pools ask that nobody defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,14 @@ def freeze_policy(session: Session, row: RoundRow, change: Change) -> Document:
     placed = placed_bids(session, col(BidRow.round_id) == row.id)
     records = track_records(session, change.at) if placed else {}
     approvals = approvals_for(session, row, change.at)
+    terms = terms_at(session, change.at)
     weighed = [
         weigh(
             policy,
             bid,
             records.get(bid.team_key, NO_RECORD),
             approvals.get(bid.team_key, NO_APPROVALS),
+            terms,
         )
         for bid in placed
     ]
@@ -123,11 +130,15 @@ def weigh(
     bid: PlacedBid,
     record: TrackRecord = NO_RECORD,
     approvals: Mapping[str, ApprovalStanding] = NO_APPROVALS,
+    terms: Terms = NO_TERMS,
 ) -> WeighedBid:
-    """Say what a policy makes of a bid of a team with such a record and such approvals."""
+    """Say what a policy makes of a bid of a team with such a record and such approvals.
+
+    `terms` are those of the data pools, which hold under every policy and without one.
+    """
     factors = factors_of(policy, bid.team_key, bid.pledge, record)
     most = {number: offer * lots for number, (offer, _, lots) in bid.offers.items()}
-    asked = Asked(bid.team_key, bid.pledge, bid.pools, most, approvals, bid.uses, bid.rank)
+    asked = Asked(bid.team_key, bid.pledge, bid.pools, most, approvals, bid.uses, bid.rank, terms)
     percent, bars = multiplier_of(policy, factors), tuple(bars_of(policy, asked))
     return WeighedBid(bid, record, factors, percent, bars)
 
@@ -164,18 +175,29 @@ def _records_document(records: Mapping[str, TrackRecord]) -> Document:
 
 def placed_bids(session: Session, which: ColumnElement[bool]) -> list[PlacedBid]:
     """Return those bids among some that teams placed here, in the order of their keys."""
+    labels = (col(BidRow.id), col(BidRow.key), col(TeamRow.key))
     placed = (
-        select(col(BidRow.id), col(BidRow.key), col(TeamRow.key), BidPledgeRow, _rank())
+        select(*labels, BidPledgeRow, col(BidPurposeRow.purpose), _rank())
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
         .join(BidPledgeRow, col(BidPledgeRow.bid_id) == col(BidRow.id))
+        .outerjoin(BidPurposeRow, col(BidPurposeRow.bid_id) == col(BidRow.id))
         .where(which)
         .order_by(col(BidRow.key))
     )
     offers = _offers(session, which)
     pools, uses = _asked(session, which, offers)
     return [
-        PlacedBid(id_, key, team_key, pledge_of(stored), offers[id_], pools[id_], uses[id_], rank)
-        for id_, key, team_key, stored, rank in session.execute(placed)
+        PlacedBid(
+            id_,
+            key,
+            team_key,
+            pledge_of(stored, purpose or ""),
+            offers[id_],
+            pools[id_],
+            uses[id_],
+            rank,
+        )
+        for id_, key, team_key, stored, purpose, rank in session.execute(placed)
     ]
 
 
@@ -203,9 +225,9 @@ def _rank() -> ScalarSelect[int]:
     )
 
 
-def pledge_of(row: BidPledgeRow) -> Pledge:
-    """Return a pledge as it was stored."""
-    return Pledge(row.theme_key, row.owner_after_award, row.success_measure, row.ends_on)
+def pledge_of(row: BidPledgeRow, purpose: str) -> Pledge:
+    """Return a pledge as it was stored, with the purpose that is stored beside it."""
+    return Pledge(row.theme_key, row.owner_after_award, row.success_measure, row.ends_on, purpose)
 
 
 def pledge_columns(bid_id: str, pledge: Pledge) -> dict[str, Any]:
@@ -267,7 +289,10 @@ def _asked(
         offered = {pool.key: units for pool, *_, units in items}
         sized = [(pool.key, offset, days, units) for pool, offset, days, units, _ in items]
         used = largest_uses(sized, offers[bid_id][number][2])
-        uses[bid_id][number] = {key: Use(units, offered[key]) for key, units in used.items()}
+        days = spans(sized)
+        uses[bid_id][number] = {
+            key: Use(units, offered[key], days[key]) for key, units in used.items()
+        }
     return pools, uses
 
 

@@ -36,6 +36,7 @@ from broker.policy.tables import (
     RoundPolicyRow,
 )
 from broker.policy.versions import policy_in_force, policy_of_round
+from broker.pools.terms_in_force import terms_at
 from broker.tables import AlternativeRow, BidRow, PoolRow, RoundRow
 
 
@@ -136,7 +137,8 @@ def _estimate(session: Session, bid: BidRow, at: dt.datetime) -> Score:
     record = track_records(session, at).get(placed.team_key, NO_RECORD)
     row = session.get_one(RoundRow, bid.round_id)
     approvals = approvals_for(session, row, at).get(placed.team_key, NO_APPROVALS)
-    weighed = weigh(in_force.policy if in_force else None, placed, record, approvals)
+    policy = in_force.policy if in_force else None
+    weighed = weigh(policy, placed, record, approvals, terms_at(session, at))
     return Score(
         weighed.multiplier_percent,
         weighed.factors,

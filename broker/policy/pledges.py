@@ -16,12 +16,16 @@ from broker.texts import findings_in_text
 
 @dataclass(frozen=True, slots=True)
 class Pledge:
-    """Which theme a bid serves, who owns what comes of it, how it is measured, when it ends."""
+    """Which theme a bid serves, who owns what comes of it, how it is measured, when it ends.
+
+    `purpose` is what its data are for, in the words of the pools that it asks for data.
+    """
 
     theme_key: str | None = None
     owner_after_award: str = ""
     success_measure: str = ""
     ends_on: dt.date | None = None
+    purpose: str = ""
 
     @property
     def has_owner(self) -> bool:
@@ -41,6 +45,7 @@ def findings_in_pledge(pledge: Pledge, policy: Policy | None, starts_on: dt.date
     """Say what is wrong with a pledge; what is missing in it is not wrong, it only counts less."""
     yield from findings_in_text("owner after the award", pledge.owner_after_award)
     yield from findings_in_text("success measure", pledge.success_measure)
+    yield from findings_in_text("purpose", pledge.purpose)
     if pledge.ends_on is not None and pledge.ends_on < starts_on:
         yield f"end: {pledge.ends_on} is before the sprint starts on {starts_on}; name a later day."
     if pledge.theme_key is not None and (policy is None or not policy.theme(pledge.theme_key)):

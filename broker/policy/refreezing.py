@@ -16,11 +16,12 @@ from allocation.problem import Alternative, Bid, Problem
 from broker.approvals.standings import approvals_for
 from broker.deliveries.records import frozen_records
 from broker.policy.documents import Policy
-from broker.policy.freezing import NO_APPROVALS, WeighedBid, placed_bids, weigh
+from broker.policy.freezing import NO_APPROVALS, NO_TERMS, WeighedBid, placed_bids, weigh
 from broker.policy.frozen import frozen_bars
 from broker.policy.scores import NO_RECORD, value_score_per_lot
 from broker.policy.tables import RoundPolicyRow
 from broker.policy.versions import policy_of_round
+from broker.pools.terms_in_force import terms_at
 from broker.snapshots import frozen_problem, placed_ways
 from broker.tables import BidRow, RoundRow
 
@@ -45,12 +46,14 @@ def _weighed(session: Session, row: RoundRow, policy: Policy) -> list[WeighedBid
     records, placed = frozen_records(session, row), placed_bids(session, here)
     frozen = session.get(RoundPolicyRow, row.id)
     approvals = approvals_for(session, row, frozen.frozen_at) if frozen else {}
+    terms = terms_at(session, frozen.frozen_at) if frozen else NO_TERMS
     weighed = [
         weigh(
             policy,
             bid,
             records.get(bid.team_key, NO_RECORD),
             approvals.get(bid.team_key, NO_APPROVALS),
+            terms,
         )
         for bid in placed
     ]

@@ -1,4 +1,6 @@
-"""Which rules of a policy bar a bid before anything is decided, and how to meet them next time.
+"""Which rules bar a bid before anything is decided, and how to meet them next time.
+
+The policy has rules, and so has every data pool: for which purposes it may be used, and how long.
 
 Pure. A rule bars alternatives; a bid is declined by the policy when every alternative is barred.
 freezing.py applies the rules at the close.
@@ -14,6 +16,7 @@ from itertools import accumulate
 from allocation.outcome import Reason
 from broker.policy.documents import Approval, Policy
 from broker.policy.pledges import Pledge
+from broker.pools.data_terms import DataTerms
 
 BARRED_REASONS = (Reason.INELIGIBLE, Reason.APPROVAL_MISSING, Reason.POLICY)
 """The codes that a rule may give, and which of them comes first."""
@@ -49,11 +52,13 @@ NOT_ASKED = ApprovalStanding(0, "It had not asked for one.")
 class Use:
     """How many units of a pool an alternative asks for on its largest day, at its most lots.
 
-    `offered_units` are those, reserved and spot together, of the pool's best day in the sprint.
+    `offered_units` are those, reserved and spot together, of the pool's best day in the sprint,
+    `days` those from the first to the last on which the alternative uses the pool.
     """
 
     asked_units: int
     offered_units: int
+    days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,8 @@ class Asked:
     """What a bid asks for, as far as rules speak of it.
 
     Shape: pools, the most credits that it offers, and its use of each pool by key, by number of
-    alternative; approvals of its team by key of the pool. `rank` is its place among the team's bids
-    of the round, in the order of their last submission, from 1.
+    alternative; approvals of its team and terms of data by key of the pool. `rank` is its place
+    among the team's bids of the round, in the order of their last submission, from 1.
     """
 
     team_key: str
@@ -72,6 +77,7 @@ class Asked:
     approvals: Mapping[str, ApprovalStanding] = field(default_factory=dict)
     uses: Mapping[int, Mapping[str, Use]] = field(default_factory=dict)
     rank: int = 1
+    terms: Mapping[str, DataTerms] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +101,16 @@ class BarredBid:
 
 
 def bars_of(policy: Policy | None, asked: Asked) -> Iterator[Bar]:
-    """Say which rules bar which alternatives of a bid."""
-    if policy is None:
-        return
-    unmet = (*_unmet_facts(policy, asked.pledge), *_one_bid_too_many(policy, asked))
+    """Say which rules bar which alternatives of a bid: the policy's, and its data pools' terms."""
+    unmet: tuple[str, ...] = ()
+    if policy is not None:
+        unmet = (*_unmet_facts(policy, asked.pledge), *_one_bid_too_many(policy, asked))
     for number, pools in sorted(asked.pools.items()):
         for detail in unmet:
             yield Bar(number, Reason.POLICY, None, detail)
         for pool in sorted(pools, key=lambda pool: pool.key):
-            for reason, detail in _closed_doors(policy, asked, number, pool):
+            for reason, detail in _refusals(policy, asked, number, pool):
                 yield Bar(number, reason, pool.key, detail)
-            for detail in _too_large(policy, asked, number, pool):
-                yield Bar(number, Reason.POLICY, pool.key, detail)
 
 
 def largest_uses(items: Iterable[tuple[str, int, int, int]], lots: int) -> Mapping[str, int]:
@@ -122,6 +126,19 @@ def largest_uses(items: Iterable[tuple[str, int, int, int]], lots: int) -> Mappi
         pool_key: max(accumulate(change for _, change in sorted(changes.items())))
         for pool_key, changes in steps.items()
     }
+
+
+def spans(items: Iterable[tuple[str, int, int, int]]) -> Mapping[str, int]:
+    """Return the days from the first to the last on which items use each pool.
+
+    Shape: as `largest_uses`.
+    """
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for pool_key, offset, days, _ in items:
+        first[pool_key] = min(offset, first.get(pool_key, offset))
+        last[pool_key] = max(offset + days, last.get(pool_key, 0))
+    return {pool_key: last[pool_key] - offset for pool_key, offset in first.items()}
 
 
 def decline_of(bars: Sequence[Bar], alternatives: Iterable[int]) -> BarredBid | None:
@@ -188,6 +205,39 @@ def _too_large(policy: Policy, asked: Asked, number: int, pool: AskedPool) -> It
             f"of {use.offered_units} units, and this one asked for {use.asked_units}. Next time: "
             "ask for fewer lots or units before the round closes."
         )
+
+
+def _refusals(
+    policy: Policy | None, asked: Asked, number: int, pool: AskedPool
+) -> Iterator[tuple[Reason, str]]:
+    """Say why an alternative may not ask for a pool, or not for so much of it."""
+    if policy is not None:
+        yield from _closed_doors(policy, asked, number, pool)
+        for detail in _too_large(policy, asked, number, pool):
+            yield Reason.POLICY, detail
+    terms = asked.terms.get(pool.key)
+    if terms is not None:
+        use = asked.uses.get(number, {}).get(pool.key)
+        yield from _unmet_terms(terms, asked.pledge.purpose, pool, use.days if use else 0)
+
+
+def _unmet_terms(
+    terms: DataTerms, purpose: str, pool: AskedPool, days: int
+) -> Iterator[tuple[Reason, str]]:
+    """Say what of a data pool's terms an alternative does not meet."""
+    if not terms.allows(purpose):
+        said = f"“{purpose}” was none of them" if purpose else "the bid stated none at the close"
+        detail = (
+            f"{pool.name} may be used for some purposes only, and {said}. "
+            f"Next time: state one of {', '.join(terms.purposes)}."
+        )
+        yield Reason.INELIGIBLE, detail
+    if days > terms.longest_days:
+        detail = (
+            f"{pool.name} may be used for at most {terms.longest_days} days at once, and the bid "
+            f"asked for {days}. Next time: ask for {terms.longest_days} days or fewer."
+        )
+        yield Reason.POLICY, detail
 
 
 def _closed_doors(

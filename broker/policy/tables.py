@@ -61,6 +61,15 @@ class BidPledgeRow(Table, table=True):
     ends_on: dt.date | None = Field(default=None, sa_type=Day)
 
 
+class BidPurposeRow(Table, table=True):
+    """What the data are for that a bid asks for; a bid that says nothing of it has no row."""
+
+    __tablename__ = "bid_purpose"
+    __table_args__ = (CheckConstraint("purpose <> ''", name="purpose_said"), STRICT)
+    bid_id: str = Field(primary_key=True, foreign_key="bid_pledge.bid_id", sa_type=Text)
+    purpose: str = Field(sa_type=Text)
+
+
 class RoundPolicyRow(Table, table=True):
     """The policy that a round froze at its close, and the hash of all scores and bars under it."""
 

@@ -22,8 +22,9 @@ from broker.errors import InvalidPool, NotFound, Refused
 from broker.people.grants import Grant, propose_grant
 from broker.people.persons import find_person
 from broker.people.standing import POOL_OWNER
+from broker.people.tables import PersonRow
 from broker.pools.definitions import (
-    DEFINED_KIND,
+    DEFINED_KINDS,
     PoolDefinition,
     definition_from,
     definition_text,
@@ -74,6 +75,7 @@ def define_pool(
     findings = [
         *findings_in_key("key", wish.pool_key),
         *findings_in_definition(wish.definition),
+        *_findings_in_steward(session, wish.definition),
         *_findings_in_reason(wish),
     ]
     if findings:
@@ -85,7 +87,7 @@ def define_pool(
         id=str(uuid4()),
         key=wish.pool_key,
         name=wish.definition.name,
-        kind=DEFINED_KIND,
+        kind=wish.definition.kind,
         unit=wish.definition.unit,
         owner=owner.name,
     )
@@ -191,7 +193,11 @@ def _lock_pool(session: Session, key: str) -> PoolRow:
 def _checked_effect(
     session: Session, pool: PoolRow, wish: PoolWish, today: dt.date, *findings: str
 ) -> Effect:
-    own = [*findings_in_definition(wish.definition), *_findings_in_kind(pool, wish.definition)]
+    own = [
+        *findings_in_definition(wish.definition),
+        *_findings_in_kind(pool, wish.definition),
+        *_findings_in_steward(session, wish.definition),
+    ]
     if own or findings:
         raise InvalidPool(pool.key, [*own, *findings])
     effect = effect_on(session, pool.id, wish.definition.calendar, today)
@@ -206,12 +212,22 @@ def _findings_in_reason(wish: PoolWish) -> list[str]:
 
 
 def _findings_in_kind(pool: PoolRow, definition: PoolDefinition) -> list[str]:
-    if pool.kind != DEFINED_KIND:
-        return [
-            f"kind: {pool.key} is a pool of kind {pool.kind}; only compute has a calendar here."
-        ]
+    if pool.kind not in DEFINED_KINDS:
+        return [f"kind: {pool.key} is a pool of kind {pool.kind}, which has no calendar here."]
+    if pool.kind != definition.kind:
+        return [f"kind: {pool.key} is a pool of kind {pool.kind}, and stays one."]
     if pool.unit != definition.unit:
         return [f"unit: is {pool.unit} wherever {pool.key} was offered, and stays; keep it."]
+    return []
+
+
+def _findings_in_steward(session: Session, definition: PoolDefinition) -> list[str]:
+    """Say whether whoever looks after the data is still there."""
+    if definition.data is None or not definition.data.steward_id:
+        return []
+    steward = session.get(PersonRow, definition.data.steward_id)
+    if steward is None or steward.disabled_at is not None:
+        return ["steward: has left, or never was here; choose somebody who is."]
     return []
 
 

@@ -16,15 +16,25 @@ from broker.pools.calendars import (
     Units,
     findings_in_calendar,
 )
+from broker.pools.data_terms import (
+    DataTerms,
+    findings_in_terms,
+    terms_document,
+    terms_from,
+)
 from broker.texts import findings_in_number, findings_in_text
 
-DEFINED_KIND = "compute"
-"""The kind of pool whose days follow from a calendar of units."""
+COMPUTE, DATA = "compute", "data"
+DEFINED_KINDS = (COMPUTE, DATA)
+"""The kinds of pool that the market defines itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolDefinition:
-    """What a pool is and what it offers on every day. Who owns it is a role of a person."""
+    """What a pool is and what it offers on every day. Who owns it is a role of a person.
+
+    A data pool has terms; its calendar says how many seats there are.
+    """
 
     name: str
     unit: str
@@ -32,6 +42,12 @@ class PoolDefinition:
     reserve_price_credits: int = 0
     description: str = ""
     classification: str = ""
+    data: DataTerms | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of pool that this defines."""
+        return COMPUTE if self.data is None else DATA
 
 
 def findings_in_definition(definition: PoolDefinition) -> Iterator[str]:
@@ -45,6 +61,8 @@ def findings_in_definition(definition: PoolDefinition) -> Iterator[str]:
         yield from findings_in_text(what, text)
     yield from findings_in_number("reserve price", definition.reserve_price_credits, 0)
     yield from findings_in_calendar(definition.calendar)
+    if definition.data is not None:
+        yield from findings_in_terms(definition.data)
 
 
 def definition_text(definition: PoolDefinition) -> str:
@@ -72,6 +90,7 @@ def definition_text(definition: PoolDefinition) -> str:
         ],
         "drains_from": calendar.drains_from.isoformat() if calendar.drains_from else None,
         "is_paused": calendar.is_paused,
+        **({"data": terms_document(definition.data)} if definition.data else {}),
     }
     return canonical_json(document).decode()
 
@@ -86,6 +105,7 @@ def definition_from(text: str) -> PoolDefinition:
         reserve_price_credits=document["reserve_price_credits"],
         description=document["description"],
         classification=document["classification"],
+        data=terms_from(document["data"]) if "data" in document else None,
     )
 
 

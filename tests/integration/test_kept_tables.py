@@ -7,6 +7,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import IntegrityError
 
 from broker.migrations import (
+    access_guards,
     approval_guards,
     calendar_guards,
     deadline_guards,
@@ -35,6 +36,7 @@ SAID_OF = {
     **{table: result_guards.never(table) for table in result_guards.APPEND_ONLY},
     "run": result_guards.RUN_STAYS,
     "bid": result_guards.ONLY_OPEN,
+    "access_grant": access_guards.STAYS,
 }
 
 

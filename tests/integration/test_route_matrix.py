@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlmodel import col
 from werkzeug.test import TestResponse
 
+from broker.access_grants.tables import AccessGrantRow
 from broker.bids.templates import save_template
 from broker.config import Settings
 from broker.db import Database, reading, transact
@@ -35,6 +36,7 @@ from tests.markets import NOON, run_it
 from tests.route_matrix import (
     MATRIX,
     OF_A_TEAM,
+    OF_ACCESS,
     OF_ADMINS,
     OF_APPROVALS,
     OF_ONES_OWN,
@@ -53,6 +55,7 @@ AREAS = {
     "open": OPEN_INSIDE,
     "teams": OF_A_TEAM,
     "approvals": OF_APPROVALS,
+    "access": OF_ACCESS,
     "rounds": ROUNDS,
     "own": OF_ONES_OWN,
     "admins": OF_ADMINS,
@@ -104,6 +107,7 @@ def ids(past_market: Database) -> Mapping[str, str]:
             .where(col(RoundRow.key) == "taking-bids")
             .limit(1)
         )
+        access = session.scalars(select(col(AccessGrantRow.id)).limit(1)).one()
         red = session.scalars(select(col(TeamRow.id)).where(col(TeamRow.key) == "red")).one()
     lead = actor(past_market, LEAD)
     kept = transact(
@@ -119,6 +123,7 @@ def ids(past_market: Database) -> Mapping[str, str]:
         "rehearsal": rehearsal.run_id,
         "proposed": proposed.id,
         "red": red,
+        "access": access,
         "request": ask_for_approval(past_market),
     }
 

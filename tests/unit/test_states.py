@@ -16,6 +16,7 @@ from broker.errors import Refused
 from broker.rounds import create_round
 from broker.states import (
     TRANSITIONS,
+    AccessState,
     BidState,
     RoundState,
     RunState,
@@ -94,6 +95,7 @@ def test_the_table_says_what_follows_every_state() -> None:
         RoundState: set(RoundState),
         RunState: set(RunState),
         BidState: set(BidState),
+        AccessState: set(AccessState),
     }
 
 
