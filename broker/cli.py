@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("explanations:explain", "Compute what would have won for the declined bids."),
     "allocate": ("folders:allocate", "Allocate a round folder into an output folder."),
     "check": ("folders:check", "Judge an output folder without the solver."),
+    "verify": ("checkpoints:verify", "Check the log, the ledger and every round."),
+    "checkpoint": ("checkpoints:checkpoint", "Print a signed checkpoint of the audit log."),
     "ledger": ("ledger:ledger", "Export every credit that moved."),
     "user": ("users:user", "Add people, give them roles and passwords."),
     "token": ("tokens:token", "Issue, list and revoke the tokens of programs."),
@@ -72,8 +74,8 @@ def broker() -> None:
 
     Settings come from the environment with the prefix BROKER_. Exit codes: 0 done, 1 a check found
     violations, 2 usage, invalid input or an unusable place, 3 refused, or the disk or the database
-    failed, 4 no outcome, 5 the outcome failed its check, 7 a check could not be made, 78 the
-    database has another version's schema.
+    failed, 4 no outcome, 5 the outcome failed its check, 6 the audit log was rolled back or forked,
+    7 a check could not be made, 78 the database has another version's schema.
     """
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -20,6 +21,7 @@ PREFIX = "BROKER_"
 SETTINGS = {
     "BROKER_DATABASE_URL": "where the market is stored, such as sqlite:///broker.db or "
     "postgresql://USER:PASSWORD@HOST/DATABASE",
+    "BROKER_AUDIT_KEY_FILE": "the key that signs the audit log, apart from the database",
     "BROKER_SECRET_KEY": "a long random text to sign with; sessions need none",
     "BROKER_SMTP_URL": "where mails go, such as smtp://USER:PASSWORD@HOST:587; none without it",
     "BROKER_MAIL_FROM": "the address from which mails come",
@@ -37,6 +39,7 @@ HOW_TO_NAME_A_DATABASE = (
     "percent-encoded."
 )
 HOST = re.compile(r"[A-Za-z0-9._:-]+")
+KEY_SUFFIX = ".audit-key"
 DEFAULT_MAIL_FROM = "capacity-broker@localhost"
 
 
@@ -50,6 +53,15 @@ class Settings:
     mail_from: str = DEFAULT_MAIL_FROM
     public_url: str = ""
     trusted_proxies: int = 0
+    audit_key: Path | None = None
+
+    @property
+    def audit_key_file(self) -> Path:
+        """Where the key that signs the audit log lies: beside the database unless it says."""
+        if self.audit_key is not None:
+            return self.audit_key
+        database = Path(make_url(self.database_url).database or "")
+        return database.absolute().with_suffix(KEY_SUFFIX)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -61,6 +73,7 @@ class Settings:
         _check_database_url(database_url)
         public_url = given.get("BROKER_PUBLIC_URL", "")
         _check_public_url(public_url)
+        key_file = given.get("BROKER_AUDIT_KEY_FILE")
         return cls(
             database_url,
             given.get("BROKER_SECRET_KEY"),
@@ -68,6 +81,7 @@ class Settings:
             given.get("BROKER_MAIL_FROM", DEFAULT_MAIL_FROM),
             public_url.rstrip("/"),
             _proxies(given.get("BROKER_TRUSTED_PROXIES", "0")),
+            Path(key_file).absolute() if key_file else None,
         )
 
 

@@ -20,9 +20,10 @@ from sqlmodel import Session
 
 from broker.engines import ATTEMPTS, SQLITE, file_engines, server_engines
 from broker.errors import Busy, WrongSchema
+from broker.proofs.sealing import seal
 from broker.storage_errors import in_a_sentence, overtaken, unusable, was_overtaken
 
-SCHEMA = "0020"
+SCHEMA = "0021"
 """The revision of the schema that this version of the program reads and writes."""
 
 T = TypeVar("T")
@@ -78,10 +79,14 @@ def connect(address: str) -> Database:
 
 @contextmanager
 def writing(db: Database) -> Iterator[Session]:
-    """Open a transaction that may write; it commits at the end, or leaves nothing behind."""
+    """Open a transaction that may write; it commits at the end, or leaves nothing behind.
+
+    Raises: Unrecorded if it changed what is audited without an event.
+    """
     session = Session(db.writer, expire_on_commit=False)
     with storage_errors(db), session, session.begin():
         yield session
+        seal(session)
 
 
 @contextmanager

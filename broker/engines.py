@@ -43,10 +43,31 @@ def _file_engine(file: Path, mode: str, begin: str) -> Engine:
     return engine
 
 
-def _open(file: Path, mode: str) -> sqlite3.Connection:
+class NotingConnection(sqlite3.Connection):
+    """A connection that remembers which audited rows a transaction changed: triggers tell it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._noted: dict[tuple[Any, ...], None] = {}
+        self.create_function("note_change", -1, self._note)
+
+    def take_noted(self) -> list[tuple[Any, ...]]:
+        """Return the table and key of each, in the order of their first change, and forget them."""
+        noted, self._noted = list(self._noted), {}
+        return noted
+
+    def _note(self, *row: Any) -> None:
+        self._noted[row] = None
+
+
+def _open(file: Path, mode: str) -> NotingConnection:
     """Open a connection whose transactions begin when we say so, with the safe settings."""
     connection = sqlite3.connect(
-        f"{file.as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+        f"{file.as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=NotingConnection,
     )
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
@@ -73,6 +94,8 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin(connection: Connection, kind: str) -> Any:
+    opened: Any = connection.connection.dbapi_connection
+    opened.take_noted()
     connection.exec_driver_sql(f"BEGIN {kind}")
 
 

@@ -88,6 +88,12 @@ class StorageFailed(BrokerError):  # noqa: N818  # the market's word; every subc
     code = "storage-failed"
 
 
+class Unrecorded(StorageFailed):
+    """Something was to change without an entry in the audit log, or past the log."""
+
+    code = "unrecorded"
+
+
 class UnusableDatabase(StorageFailed):
     """The place that the settings name holds no database, and can hold none."""
 

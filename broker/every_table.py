@@ -11,6 +11,7 @@ import broker.notices.tables
 import broker.people.tables
 import broker.policy.tables
 import broker.pools.tables
+import broker.proofs.tables
 import broker.round_tables
 import broker.sprints.tables
 import broker.upkeep.tables  # noqa: F401  # their tables are what this is for

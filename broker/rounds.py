@@ -25,6 +25,7 @@ from broker.ledger.endowments import endow_round
 from broker.ledger.holds import hold_round, prepare_close
 from broker.notices.causes import settle_bidding, tell_deliveries_due, tell_opened
 from broker.policy.freezing import freeze_policy
+from broker.proofs.sealed import enter_bids_of
 from broker.snapshots import take_snapshot
 from broker.states import RoundState, move_round
 from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RoundTeamRow
@@ -162,6 +163,7 @@ def close_round(session: Session, key: str, change: Change) -> bool:
         "problem_sha256": snapshot.problem_sha256,
         "snapshot_sha256": snapshot.document_sha256,
         **frozen,
+        **enter_bids_of(session, row),
     }
     move_round(session, row, RoundState.CLOSED, change, facts=facts, closed_at=change.at)
     hold_round(session, row, change)

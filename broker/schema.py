@@ -10,9 +10,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlmodel import Session
 
+from broker.clock import database_time
 from broker.db import SCHEMA, Database, newer_schema, schema_of, storage_errors
+from broker.proofs.adopting import adopt
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PRIVATE = 0o600
@@ -39,13 +43,20 @@ def migrate(db: Database) -> str | None:
 
 
 def move_schema(db: Database, step: Callable[[Config, str], None], revision: str) -> None:
-    """Take an Alembic step to a revision, all of it or nothing."""
+    """Take an Alembic step to a revision, all of it or nothing.
+
+    At this version's revision the audit log then vouches for everything as it stands.
+    """
     with storage_errors(db), db.writer.begin() as connection:
         _wait_for_other_migrations(connection)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         step(config, revision)
+        if MigrationContext.configure(connection).get_current_revision() == SCHEMA:
+            with Session(connection) as session:
+                adopt(session, SCHEMA, database_time(session))
+                session.flush()
 
 
 def _wait_for_other_migrations(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from broker.bids.templates import BidTemplate
 from broker.dashboards.bid_desk import BidDesk, PoolChoice, TeamChoice
 from broker.dashboards.briefs import RoundBrief
 from broker.dashboards.listings import Row
+from broker.proofs.receipts import Enclosed
 from broker.states import BidState, RoundState
 from web.bid_forms import FieldFinding, TypedBid
 from web.bid_guesses import Guess
@@ -131,6 +132,8 @@ class BidScreen:
     guess: Guess | None
     history: tuple[Written, ...]
     can_keep_template: bool
+    enclosed: Enclosed | None
+    """Where its receipt stands in the sealed log of a round that is closed."""
 
     @property
     def title(self) -> str:

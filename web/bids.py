@@ -16,12 +16,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from broker.access import Action, may, require
 from broker.bids.drafts import BidDraft
 from broker.bids.estimates import look_up, opinion_of
-from broker.bids.reading import Standing, find_bid, receipt_of_submission, versions_of
+from broker.bids.reading import Standing, TeamBid, find_bid, receipt_of_submission, versions_of
 from broker.bids.templates import own_templates, remove_template, save_template
 from broker.bids.writing import BidWish, VersionConflict, clone_bids, withdraw_bid
 from broker.dashboards.bid_desk import bid_desk, open_rounds
 from broker.dashboards.listings import all_rows
 from broker.dashboards.my_bids import bid_table, led_team_id, my_bids
+from broker.proofs.receipts import Enclosed, enclosed, inclusion_document
+from broker.rounds import find_round
 from web.auth import current_actor, sign_in_required
 from web.bid_guesses import guess_of
 from web.bid_screens import (
@@ -89,16 +91,26 @@ def show(bid_id: str) -> Response:
             guess=guess_of(opinion_of(sight, bid.draft).estimate) if is_waiting else None,
             history=history_of_versions(versions_of(session, bid)),
             can_keep_template=may_place,
+            enclosed=_enclosed(session, bid),
         )
     return answer("bid", screen=screen)
+
+
+def _enclosed(session: Session, bid: TeamBid) -> Enclosed | None:
+    if bid.latest.commitment is None:
+        return None
+    return enclosed(session, find_round(session, bid.round.key), bid.id, bid.version)
 
 
 @bids.get("/bids/<bid_id>/submission.json")
 @sign_in_required
 def submission(bid_id: str) -> Response:
-    """Hand out the receipt of submission: the document, its salt and the commitment to both."""
+    """Hand out the receipt of submission; after the close, with the proof that it was counted."""
     with market() as session:
         receipt = receipt_of_submission(session, current_actor(), bid_id)
+        row = find_round(session, receipt.round_key)
+        found = enclosed(session, row, bid_id, receipt.version)
+        inclusion = inclusion_document(session, found) if found else None
     facts = {
         "bid_id": receipt.bid_id,
         "bid_key": receipt.bid_key,
@@ -109,6 +121,7 @@ def submission(bid_id: str) -> Response:
         "salt": receipt.salt,
         "document": receipt.document,
         "commitment": receipt.commitment,
+        "inclusion": inclusion,
     }
     body = json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n"
     response = Response(body, mimetype="application/json")

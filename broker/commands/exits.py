@@ -69,7 +69,15 @@ EXITS: Mapping[type[BaseException], int] = {
     BrokenPipeError: READER_GONE,
     OSError: REFUSED,
 }
-UNFORESEEN: Mapping[str, int] = {"allocate": NO_OUTCOME, "run": NO_OUTCOME, "check": NOT_CHECKED}
+UNFORESEEN: Mapping[str, int] = {
+    "allocate": NO_OUTCOME,
+    "run": NO_OUTCOME,
+    "check": NOT_CHECKED,
+    "verify": NOT_CHECKED,
+}
+CHECKS = frozenset({"check", "verify"})
+DISKS = frozenset({OSError, StorageFailed, UnusableDatabase})
+"""What keeps a check from being made."""
 """What a command says by its code when something broke that nobody foresaw; else REFUSED."""
 OUT_OF_MEMORY = "There is not enough memory for this; free some, or use a larger machine."
 
@@ -77,7 +85,7 @@ OUT_OF_MEMORY = "There is not enough memory for this; free some, or use a larger
 def exit_code(error: BaseException, command: str) -> int:
     """Return the code of an error, by the nearest of its types that the table names."""
     kind = next((kind for kind in type(error).__mro__ if kind in EXITS), None)
-    if kind is None or (kind is OSError and command == "check"):
+    if kind is None or (kind in DISKS and command in CHECKS):
         return UNFORESEEN.get(command, REFUSED)
     return EXITS[kind]
 

@@ -9,6 +9,7 @@ import click
 from allocation.options import Options
 from allocation.wire import Document, report_document
 from broker.clock import system_clock
+from broker.commands.checkpoints import sign_after
 from broker.commands.market import command_line, market_of
 from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, report_lines, say_json
@@ -49,6 +50,7 @@ def run(
     )
     if ran.run_state is RunState.PUBLISHED:
         transact(db, lambda session: write_estimates(session, decided_round(session, round_key)))
+        sign_after(db, environment)
     if as_json:
         say_json(_document(ran))
     elif not is_quiet:

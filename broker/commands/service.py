@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from broker.clock import system_clock
+from broker.commands.checkpoints import keep_key, sign_after
 from broker.commands.market import database_of, market_of
 from broker.commands.places import try_address, try_place
 from broker.config import Settings
@@ -85,6 +86,8 @@ def demo(environment: Mapping[str, str], *, no_serve: bool, port: int) -> None:
     if not no_serve:
         try_address(HOME, port)
     _build(settings)
+    keep_key(settings.audit_key_file, says=True)
+    sign_after(database_of(settings), place)
     if not no_serve:
         click.echo(f"Serving on http://{HOME}:{port} (Ctrl-C ends it)")
         become_server(HOME, port, WORKERS, place)

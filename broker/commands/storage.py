@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from allocation.folders import read_round
+from broker.commands.checkpoints import keep_key
 from broker.commands.market import database_of, market_of, now
 from broker.commands.options import NamedPath, json_option, quiet_option
 from broker.commands.speech import say_json
@@ -23,8 +24,10 @@ from broker.schema import migrate as migrate_schema
 @click.pass_obj
 def migrate(environment: Mapping[str, str], *, is_quiet: bool) -> None:
     """Create the database of the settings, or upgrade it to this version."""
-    db = database_of(Settings.from_environment(environment))
+    settings = Settings.from_environment(environment)
+    db = database_of(settings)
     found = migrate_schema(db)
+    keep_key(settings.audit_key_file, says=not is_quiet)
     if is_quiet:
         return
     if found == SCHEMA:

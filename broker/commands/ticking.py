@@ -13,6 +13,7 @@ from broker.access_grants.endings import expire_access
 from broker.approvals.steps import escalate_due
 from broker.audit import Change
 from broker.clock import system_clock, time_of
+from broker.commands.checkpoints import sign_after
 from broker.commands.exits import DONE, exit_code
 from broker.commands.market import command_line, market_of
 from broker.commands.notices import outbox_of_settings, remind_and_send, sentence_of
@@ -39,7 +40,8 @@ def tick_(
 
     Access to data ends after its last day; sessions that ended a month ago are forgotten on the
     way. Safe to repeat on every host. A request for an approval that nobody answered in time goes
-    on to the next who may answer; nothing is approved or rejected here.
+    on to the next who may answer; nothing is approved or rejected here. What
+    changed is signed in a checkpoint of the audit log.
 
     Exit code: 0, or that of the first round with which something went wrong.
     """
@@ -58,6 +60,7 @@ def tick_(
     handed_on = _hand_on(db, says=not (as_json or is_quiet))
     mails = _send_mails(db, environment, says=not (as_json or is_quiet))
     transact(db, lambda session: forget_sessions(session, _now(session)))
+    sign_after(db, environment)
     if as_json:
         documents = [_document(ticked) for ticked in deeds]
         said = {"escalated_requests": list(handed_on), "expired_access_grants": expired}

@@ -1,4 +1,4 @@
-"""`broker user add|list|password|role|disable|enable`: people, from the command line.
+"""`broker user add|list|password|role|disable|enable|erase`: people, from the command line.
 
 The first platform admin is made here. Every other role needs a second person: the command line may
 propose it, and a platform admin who is named approves it.
@@ -24,6 +24,7 @@ from broker.commands.speech import say_json
 from broker.dashboards.people import PersonBrief, RoleBrief, people
 from broker.db import reading, transact
 from broker.people.actors import actor_of_person
+from broker.people.erasing import erase_person
 from broker.people.grants import (
     Grant,
     approve_grant,
@@ -191,6 +192,19 @@ def enable(environment: Environment, key: str, *, as_json: bool) -> None:
     """Let KEY sign in again, without any role."""
     is_new = _do(environment, lambda session, actor, at: enable_person(session, actor, key, at))
     _say(environment, key, f"{key} is enabled{'' if is_new else ' already'}.", as_json)
+
+
+@user.command()
+@click.argument("key")
+@click.option("--approved-by", required=True, help="The platform admin who approves it.")
+@click.pass_obj
+def erase(environment: Environment, key: str, approved_by: str) -> None:
+    """Forget who KEY was, for good: name, key, address, notices. What they did stays."""
+
+    def work(session: Session, actor: Actor, at: dt.datetime) -> str:
+        return erase_person(session, actor, key, actor_of_person(session, approved_by), at).key
+
+    click.echo(f"{key} is erased, and is {_do(environment, work)} from now on.")
 
 
 def _granting(

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from allocation.errors import Violation
 from broker.ledger.journals import (
     ISSUE,
     AccountId,
@@ -31,6 +30,7 @@ from broker.ledger.tables import (
     PeriodRow,
     TransferRow,
 )
+from broker.proofs.findings import Finding
 from broker.states import RunState
 from broker.tables import AlternativeRow, AuditEventRow, AwardRow, BidRow, RoundRow, RunRow
 
@@ -75,12 +75,12 @@ class LedgerState:
     """What each audit event of the ledger is about, by its sequence number."""
 
 
-def ledger_violations(state: LedgerState) -> list[Violation]:
+def ledger_violations(state: LedgerState) -> list[Finding]:
     """Return everything in a ledger that must never be, or an empty list."""
     return [violation for check in CHECKS for violation in check(state)]
 
 
-def check_balances(state: LedgerState) -> Iterator[Violation]:
+def check_balances(state: LedgerState) -> Iterator[Finding]:
     """I1: balances sum to zero, and each is the replay of its transfers."""
     replayed: Counter[str] = Counter()
     for transfers in state.transfers.values():
@@ -90,20 +90,20 @@ def check_balances(state: LedgerState) -> Iterator[Violation]:
     for account in sorted(state.balances.keys() | replayed.keys()):
         stored, replay = state.balances.get(account, 0), replayed[account]
         if stored != replay:
-            yield Violation("I1", f"Account {account} says {stored}; its transfers make {replay}.")
+            yield Finding("I1", f"Account {account} says {stored}; its transfers make {replay}.")
     total = sum(state.balances.values())
     if total:
-        yield Violation("I1", f"All balances add up to {total} and not to zero.")
+        yield Finding("I1", f"All balances add up to {total} and not to zero.")
 
 
-def check_overdrafts(state: LedgerState) -> Iterator[Violation]:
+def check_overdrafts(state: LedgerState) -> Iterator[Finding]:
     """I2: no team is below zero."""
     for account, balance in sorted(state.balances.items()):
         if account != ISSUE and balance < 0:
-            yield Violation("I2", f"Account {account} is overdrawn: {balance}.")
+            yield Finding("I2", f"Account {account} is overdrawn: {balance}.")
 
 
-def check_settlements(state: LedgerState) -> Iterator[Violation]:
+def check_settlements(state: LedgerState) -> Iterator[Finding]:
     """I5: every award is settled once, by its team, for its payment, at most its offer."""
     taken_back = {journal.corrects for journal in state.journals}
     settled: Counter[tuple[str, Transfer]] = Counter()
@@ -116,34 +116,38 @@ def check_settlements(state: LedgerState) -> Iterator[Violation]:
             settled.update((run_id, line) for line in state.transfers.get(journal.number, ()))
     due = Counter(_due(award) for award in state.awards if award.run_id not in ignored)
     for run_id, transfer in sorted((due - settled).elements(), key=str):
-        yield Violation("I5", f"Bid {transfer.bid_id} in run {run_id} was awarded, not settled.")
+        yield Finding("I5", f"Bid {transfer.bid_id} in run {run_id} was awarded, not settled.")
     for run_id, transfer in sorted((settled - due).elements(), key=str):
-        yield Violation("I5", f"Bid {transfer.bid_id} in run {run_id} was settled, not awarded.")
+        yield Finding("I5", f"Bid {transfer.bid_id} in run {run_id} was settled, not awarded.")
     for award in state.awards:
         if award.payment_credits > award.offer_credits:
             paid = f"pays {award.payment_credits} for an offer of {award.offer_credits}"
-            yield Violation("I5", f"Bid {award.bid_id} in run {award.run_id} {paid}.")
+            yield Finding("I5", f"Bid {award.bid_id} in run {award.run_id} {paid}.")
 
 
-def check_keys(state: LedgerState) -> Iterator[Violation]:
+def check_keys(state: LedgerState) -> Iterator[Finding]:
     """I9: one key, one journal, one event; and each journal is what it says it is."""
     keys = Counter(journal.key for journal in state.journals)
     for key, times in keys.items():
         if times > 1:
-            yield Violation("I9", f"The key {key} has {times} journals.")
+            yield Finding("I9", f"The key {key} has {times} journals.")
     for journal in state.journals:
         if _says(journal) != _is(state.transfers.get(journal.number, ())):
-            yield Violation("I9", f"Journal {journal.number} is not the sum of its transfers.")
+            yield Finding(
+                "I9", f"Journal {journal.number} is not the sum of its transfers.", journal.number
+            )
         if state.events.get(journal.number) != f"ledger.{journal.kind} journal:{journal.key}":
-            yield Violation("I9", f"Journal {journal.number} has no audit event of its own.")
+            yield Finding(
+                "I9", f"Journal {journal.number} has no audit event of its own.", journal.number
+            )
     numbers = {journal.number for journal in state.journals}
     for number in sorted(state.transfers.keys() - numbers):
-        yield Violation("I9", f"Transfers of journal {number} are there, the journal is not.")
+        yield Finding("I9", f"Transfers of journal {number} are there, the journal is not.", number)
     for number in sorted(state.events.keys() - numbers):
-        yield Violation("I9", f"Audit event {number} tells of a journal that is not there.")
+        yield Finding("I9", f"Audit event {number} tells of a journal that is not there.", number)
 
 
-CHECKS: tuple[Callable[[LedgerState], Iterator[Violation]], ...] = (
+CHECKS: tuple[Callable[[LedgerState], Iterator[Finding]], ...] = (
     check_balances,
     check_overdrafts,
     check_settlements,
@@ -183,28 +187,21 @@ def read_ledger(session: Session) -> LedgerState:
 
 
 def _journals(session: Session) -> tuple[Posted, ...]:
-    rows = session.scalars(select(JournalRow).order_by(col(JournalRow.number)))
-    return tuple(
-        Posted(
-            number=row.number,
-            key=row.idempotency_key,
-            kind=row.kind,
-            run_id=row.run_id,
-            corrects=row.corrects,
-            transfer_count=row.transfer_count,
-            amount_credits=row.amount_credits,
-            transfers_sha256=row.transfers_sha256,
-        )
-        for row in rows
-    )
+    names = ("number", "idempotency_key", "kind", "run_id", "corrects")
+    sums = ("transfer_count", "amount_credits", "transfers_sha256")
+    columns = (col(getattr(JournalRow, name)) for name in (*names, *sums))
+    rows = session.execute(select(*columns).order_by(col(JournalRow.number)))
+    return tuple(Posted(*row) for row in rows)
 
 
 def _transfers(session: Session) -> dict[int, tuple[Transfer, ...]]:
     found: dict[int, list[Transfer]] = defaultdict(list)
-    for row in session.scalars(select(TransferRow).order_by(col(TransferRow.id))):
-        debit, credit = AccountId(row.debit_account), AccountId(row.credit_account)
-        transfer = Transfer(debit, credit, row.amount_credits, row.bid_id)
-        found[row.journal_number].append(transfer)
+    names = ("journal_number", "debit_account", "credit_account", "amount_credits", "bid_id")
+    columns = (col(getattr(TransferRow, name)) for name in names)
+    rows = session.execute(select(*columns).order_by(col(TransferRow.id)))
+    for number, debit, credit, amount, bid_id in rows:
+        transfer = Transfer(AccountId(debit), AccountId(credit), amount, bid_id)
+        found[number].append(transfer)
     return {number: tuple(transfers) for number, transfers in found.items()}
 
 
@@ -238,7 +235,7 @@ def _awards(session: Session) -> tuple[PaidAward, ...]:
 
 
 def _events(session: Session) -> dict[int, str]:
-    rows = session.scalars(
-        select(AuditEventRow).where(col(AuditEventRow.kind).startswith("ledger."))
-    )
-    return {row.sequence: f"{row.kind} {row.subject}" for row in rows}
+    event = AuditEventRow
+    columns = (col(event.sequence), col(event.kind), col(event.subject))
+    rows = session.execute(select(*columns).where(columns[1].startswith("ledger.")))
+    return {sequence: f"{kind} {subject}" for sequence, kind, subject in rows}

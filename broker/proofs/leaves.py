@@ -17,10 +17,13 @@ from broker.proofs.trees import leaf_hash
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event as the log keeps it; `changes` is the text of what its transaction changed."""
+    """An event as the log keeps it; `changes` is the text of what its transaction changed.
+
+    `happened_at` may be the stored text, which is hashed as it is.
+    """
 
     sequence: int
-    happened_at: dt.datetime
+    happened_at: dt.datetime | str
     actor: str
     kind: str
     subject: str
@@ -28,8 +31,10 @@ class LoggedEvent:
     changes: str | None = None
 
 
-def instant_text(at: dt.datetime) -> str:
+def instant_text(at: dt.datetime | str) -> str:
     """Return an instant as it is hashed and signed: `2026-03-02T18:00:00.000000Z`."""
+    if isinstance(at, str):
+        return at
     moment = at.astimezone(dt.UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="microseconds") + "Z"
 

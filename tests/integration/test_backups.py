@@ -26,6 +26,7 @@ from broker.every_table import TABLES
 from broker.schema import move_schema
 from broker.upkeep.backups import back_up, restore
 from tests.commands import Broker
+from tests.intruders import a_strangers_connection
 from tests.ledgers import violations
 from tests.markets import (
     a_change,
@@ -164,9 +165,8 @@ def overwrite(file: Path) -> None:
 
 
 def lose_a_team(file: Path) -> None:
-    with closing(sqlite3.connect(file)) as connection:
+    with closing(a_strangers_connection(file)) as connection:
         connection.execute("DELETE FROM team")
-        connection.commit()
 
 
 def pay_somebody(file: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from broker.access import ANONYMOUS, Actor, Role, TeamRole
-from broker.db import Database, reading, writing
+from broker.db import Database, reading
 from broker.deliveries.records import frozen_records, track_records
 from broker.deliveries.reports import InvalidDelivery
 from broker.deliveries.verdicts import Verdict
@@ -33,6 +33,7 @@ from tests.deliveries import (
     someone,
     the_next_round,
 )
+from tests.intruders import past_the_log
 from tests.markets import event_kinds
 from tests.policy_markets import do, drop_guard, score
 
@@ -328,7 +329,7 @@ def test_a_changed_record_of_a_closed_round_is_seen(either_market: Database) -> 
     decide(either_market, award)
     the_next_round(either_market, HOURS_AFTER)
     do(either_market, close_round, "s-2", hours=HOURS_AFTER + 1)
-    with writing(either_market) as session:
+    with past_the_log(either_market) as session:
         drop_guard(session, "team_record")
         session.execute(text("UPDATE team_record SET delivered_points = 500"))
     with reading(either_market) as session:
@@ -405,7 +406,7 @@ def test_what_the_database_takes_is_what_it_should(either_market: Database) -> N
     award, _ = a_past_sprint(either_market, 400, 20_000)
     report(either_market, award)
     report(either_market, award, 60, follows=1)
-    with writing(either_market) as session:
+    with past_the_log(either_market) as session:
         session.execute(text(A_VERDICT.format_map(FAIR)))
         session.execute(text(ANOTHER_VERSION.format_map(SOUND)))
     assert versions(either_market)[-1] == (3, 150)

@@ -178,15 +178,23 @@ def forget_the_ledger(db: Database) -> None:
 
     move_schema(db, command.downgrade, "0002")
     with db.writer.begin() as connection:
-        connection.execute(text("DROP TRIGGER guard_audit_event_delete"))
+        guards = dict(
+            connection.execute(
+                text("SELECT name, sql FROM sqlite_master WHERE name LIKE 'guard_audit_event_%'")
+            ).all()
+        )
+        for guard in guards:
+            connection.execute(text(f"DROP TRIGGER {guard}"))
         connection.execute(text("DELETE FROM audit_event WHERE kind LIKE 'ledger.%'"))
         connection.execute(text("DELETE FROM audit_event WHERE kind LIKE 'period.%'"))
         connection.execute(
             text(
-                "CREATE TRIGGER guard_audit_event_delete BEFORE DELETE ON audit_event "
-                "BEGIN SELECT RAISE(ABORT, 'an audit_event row is never changed or deleted'); END"
+                "UPDATE audit_event SET sequence = (SELECT count(*) FROM audit_event earlier "
+                "WHERE earlier.sequence <= audit_event.sequence)"
             )
         )
+        for guard in guards.values():
+            connection.execute(text(guard))
     migrate(db)
 
 

@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from broker.db import Database, transact, writing
+from broker.db import Database, transact
 from broker.errors import Busy
 from broker.ledger.periods import begin_period, close_period
 from tests.builders import day
+from tests.intruders import a_strangers_connection, past_the_log
 from tests.ledgers import settle_one, team_ids, violations
 from tests.markets import a_change, a_database
 from tests.postgresql import a_market
@@ -215,7 +216,7 @@ def with_ids(db: Database, deed: tuple[str, ...]) -> list[str]:
 
 def do(db: Database, deed: tuple[str, ...]) -> None:
     lines = with_ids(db, deed)
-    with writing(db) as session:
+    with past_the_log(db) as session:
         for line in lines:
             assert session.execute(text(line)).rowcount > 0  # type: ignore[attr-defined]
 
@@ -272,7 +273,7 @@ def mine(booked_file: Path, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def stranger(mine: Database) -> sqlite3.Connection:
     """Return a connection that somebody opens with a tool of their own."""
-    return sqlite3.connect(mine.file, isolation_level=None)
+    return a_strangers_connection(mine.file)
 
 
 def try_alone(connection: sqlite3.Connection, lines: list[str]) -> None:

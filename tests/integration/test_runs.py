@@ -39,6 +39,7 @@ from broker.tables import (
     RunStageRow,
 )
 from tests.builders import a_bid, a_problem
+from tests.intruders import past_the_log
 from tests.markets import (
     NOON,
     a_change,
@@ -286,7 +287,7 @@ def test_a_host_that_sleeps_past_its_lease_can_publish_nothing(closed: Database)
 
 def test_a_run_that_was_checked_by_a_dead_host_goes_stale(closed: Database) -> None:
     ran = run_it(closed, purpose=RunPurpose.REHEARSAL)
-    with writing(closed) as session:
+    with past_the_log(closed) as session:
         session.get_one(RunRow, ran.run_id).purpose = RunPurpose.PUBLICATION
     run_it(closed)
     assert [run.state for run in runs_of(closed)] == ["stale", "published"]

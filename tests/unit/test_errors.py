@@ -74,7 +74,7 @@ def test_every_error_leaves_with_the_code_of_the_contract(error: BaseException, 
 
 @pytest.mark.parametrize("command", [*COMMANDS, ""])
 def test_what_nobody_foresaw_never_looks_like_a_violation(command: str) -> None:
-    codes = {"allocate": 4, "run": 4, "check": 7}
+    codes = {"allocate": 4, "run": 4, "check": 7, "verify": 7}
     assert exit_code(ZeroDivisionError(), command) == codes.get(command, 3)
     assert {exit_code(kind(), command) for kind in (OSError, MemoryError)} <= {3, 4, 7}
 

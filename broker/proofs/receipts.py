@@ -1,0 +1,82 @@
+"""The proof in a receipt of submission, once the round is closed: from the entry to a checkpoint.
+
+inclusions.py checks what is written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from allocation.wire import Document
+from broker.proofs.checkpoints import read_checkpoint
+from broker.proofs.inclusions import CLOSED
+from broker.proofs.leaves import leaf_content
+from broker.proofs.logs import log_inclusion, log_size, logged_event
+from broker.proofs.sealed import SealedEntry, sealed_entries
+from broker.proofs.tables import AuditCheckpointRow
+from broker.proofs.trees import inclusion_path, subtrees_of
+from broker.tables import AuditEventRow, RoundRow
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """Where a version of a bid stands in the sealed log of a closed round, counted from 0."""
+
+    place: int
+    entries: Sequence[SealedEntry]
+    sequence: int
+    """The event of the close, which entered the root."""
+
+    @property
+    def number(self) -> int:
+        """The place as people count."""
+        return self.place + 1
+
+
+def enclosed(session: Session, row: RoundRow, bid_id: str, version: int) -> Enclosed | None:
+    """Find a version in the sealed log; None before the close, or for what was never submitted."""
+    sequence = _closing_event(session, row)
+    if sequence is None:
+        return None
+    entries = sealed_entries(session, row.id)
+    wanted = (bid_id, version)
+    for place, entry in enumerate(entries):
+        if (entry.bid_id, entry.version) == wanted:
+            return Enclosed(place, entries, sequence)
+    return None
+
+
+def inclusion_document(session: Session, found: Enclosed) -> Document:
+    """Return what proves that an entry was there at the close. Source: docs/audit.md."""
+    kept = select(AuditCheckpointRow).where(col(AuditCheckpointRow.size) >= found.sequence)
+    row = session.scalars(kept.order_by(col(AuditCheckpointRow.size)).limit(1)).first()
+    size = read_checkpoint(row.line).size if row else log_size(session)
+    leaves = [entry.leaf for entry in found.entries]
+    path = inclusion_path(subtrees_of(leaves), found.place, len(leaves))
+    return {
+        "entry": found.entries[found.place].content.decode(),
+        "entry_proof": _proof(found.place, len(leaves), path),
+        "event": leaf_content(logged_event(session, found.sequence)).decode(),
+        "event_proof": _proof(
+            found.sequence - 1, size, log_inclusion(session, found.sequence, size)
+        ),
+        "checkpoint": row.line if row else None,
+    }
+
+
+def _proof(place: int, size: int, path: Sequence[bytes]) -> Document:
+    return {"place": place, "size": size, "path": [step.hex() for step in path]}
+
+
+def _closing_event(session: Session, row: RoundRow) -> int | None:
+    """Return the event that closed a round, if it entered a root: older ones did not."""
+    closed = select(col(AuditEventRow.sequence), col(AuditEventRow.facts)).where(
+        col(AuditEventRow.subject) == f"round:{row.key}", col(AuditEventRow.kind) == CLOSED
+    )
+    found = session.execute(closed).first()
+    return found.sequence if found and "sealed_root" in json.loads(found.facts) else None
