@@ -224,6 +224,7 @@ def _pages(db: Database) -> list[str]:
     return [
         "/",
         "/bids",
+        "/bids/templates",
         "/bids/new",
         f"/bids/new?from=bid-{won}",
         f"/bids/{own}",
