@@ -151,7 +151,8 @@ def find_bid(session: Session, actor: Actor, bid_id: str) -> TeamBid:
 
     Raises: NotFound, in the same words whether there is no such bid or it is another team's.
     """
-    row = session.execute(_bids().where(col(TeamBidRow.id) == bid_id)).first()
+    own = col(TeamBidRow.id) == bid_id, col(TeamBidRow.team_id).in_(sorted(actor.teams))
+    row = session.execute(_bids().where(*own)).first()
     require(actor, Action.READ_TEAM_BIDS, team_id=row[0].team_id if row else None)
     if row is None:
         raise nothing_here()
