@@ -255,7 +255,7 @@ def test_no_service_asks_more_where_there_is_more(market_with_a_past: Database) 
     with reading(db) as session:
         lead = a_lead(db, session.get_one(TeamRow, one.team_id).key)
     at = a_change(2).at
-    for service, most in ((check_draft, 5), (estimate, 8)):
+    for service, most in ((check_draft, 6), (estimate, 9)):
         counts = {statements(db, service, lead, wish, at) for wish in (one, many)}
         assert len(counts) == 1
         assert max(counts) <= most
