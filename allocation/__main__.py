@@ -1,11 +1,12 @@
 """`python -m allocation`: the engine as a process of its own, with nothing but a problem in hand.
 
 Standard input: one line with a JSON object, `{"round": ROUND_DOCUMENT, "options": {...}}` (see
-wire.py). Where the input ends after it, the caller is gone, and this process ends too. Standard
-output: JSON objects, one a line: `{"progress": ...}` after every stage, `{"outcome": ...}` for a
-first outcome and again for a better or fuller one, `{"error": ...}` where the problem cannot be
-read (exit 2) or the engine breaks down (exit 1). It reads no file, no environment and no database;
-the caller keeps the time and may end it at any moment.
+wire.py); with `"before"` and `"override"` beside them an outcome is overridden. Where the input
+ends after it, the caller is gone, and this process ends too. Standard output: JSON objects, one a
+line: `{"progress": ...}` after every stage, `{"outcome": ...}` for a first outcome and again for a
+better or fuller one, `{"error": ...}` where the problem cannot be read (exit 2) or the engine
+breaks down (exit 1). It reads no file, no environment and no database; the caller keeps the time
+and may end it at any moment.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 
 from allocation import wire
-from allocation.errors import AllocationError
+from allocation.errors import AllocationError, ImpossibleOverride
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome, Pricing
+from allocation.outcome import Outcome, Override, Pricing
 from allocation.problem import Problem
 
+Reporter = Callable[[Progress], None]
 BROKEN_DOWN, UNREADABLE, ABANDONED = 1, 2, 3
 """Exit codes; the last is of an engine whose caller is gone, so that nobody is there to read it."""
 OFFERS_SHARE = 0.85
@@ -50,7 +53,9 @@ def main() -> int:
         say("outcome", wire.outcome_document(outcome))
 
     try:
-        problem, options = read_request(sys.stdin.readline())
+        line = sys.stdin.readline()
+        problem, options = read_request(line)
+        overriding = read_override(line)
     except (AllocationError, KeyError, TypeError, ValueError) as error:
         say("error", f"The problem cannot be read: {error}")
         return UNREADABLE
@@ -60,15 +65,30 @@ def main() -> int:
 
     until = began + OFFERS_SHARE * options.time_limit_seconds
     try:
+        if overriding is not None:
+            say_outcome(overridden(problem, *overriding, options, say_progress))
+            return 0
         outcome = allocate(problem, options, time.monotonic, say_progress, say_outcome, began=began)
         say_outcome(outcome)
         offered = add_winning_offers(problem, outcome, time.monotonic, until)
+    except ImpossibleOverride as error:
+        say("error", str(error))
+        return BROKEN_DOWN
     except Exception as error:  # noqa: BLE001  # solvers raise what comes; the caller must know
         say("error", f"The engine broke down: {type(error).__name__}: {error}")
         return BROKEN_DOWN
     if offered != outcome:
         say_outcome(offered)
     return 0
+
+
+def overridden(
+    problem: Problem, before: Outcome, override: Override, options: Options, say: Reporter
+) -> Outcome:
+    """Decide a round again with what people set."""
+    from allocation.engine.override import override_outcome  # noqa: PLC0415  # OR-Tools is slow
+
+    return override_outcome(problem, before, override, options, time.monotonic, say)
 
 
 def _end_with_the_caller() -> None:
@@ -82,6 +102,15 @@ def read_request(line: str) -> tuple[Problem, Options]:
     """Rebuild a problem and options. Raises: InvalidProblem, KeyError, TypeError or ValueError."""
     request = json.loads(line)
     return wire.problem_from_round_document(request["round"]), read_options(request["options"])
+
+
+def read_override(line: str) -> tuple[Outcome, Override] | None:
+    """Rebuild what is overridden, and how; None where nothing is. Raises: as `read_request`."""
+    request = json.loads(line)
+    if "override" not in request:
+        return None
+    before = wire.outcome_from_document(request["before"])
+    return before, wire.override_from_document(request["override"])
 
 
 def read_options(document: dict[str, object]) -> Options:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 
 import numpy as np
 
 from allocation import baselines, prices, reasons, wire
-from allocation.baselines import Placed
 from allocation.certificate import Bound, certify
 from allocation.clearing import Clearing, clearing_report
 from allocation.columns import Columns, Whole, build_columns
@@ -32,6 +31,7 @@ from allocation.outcome import (
     Decline,
     FloorReport,
     Outcome,
+    Placed,
     PriceRule,
     Proof,
     Report,
@@ -42,6 +42,8 @@ from allocation.outcome import (
 from allocation.problem import Problem
 
 Clock = Callable[[], float]
+DeclineAll = Callable[[tuple[Award, ...], prices.PriceList], tuple[Decline, ...]]
+"""Gives the reason for every bid without an award."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,17 @@ class Result:
         return floor_report(self.columns.problem, self.fairness, values, self.value)
 
 
-def assemble(result: Result, options: Options, clock: Clock) -> Outcome:
-    """Price the awards, give reasons for the rest, and report."""
+def assemble(
+    result: Result, options: Options, clock: Clock, decline_all: DeclineAll | None = None
+) -> Outcome:
+    """Price the awards, give reasons for the rest (those of the facts, if no others), report."""
     began = clock()
     problem = result.columns.problem
     certificate = result.certified.certificate
     listed = prices.price_list(problem, certificate)
     placements = np.flatnonzero(result.lots).tolist()
     awards = tuple(_award(result, options, listed, k) for k in placements)
-    tied = {problem.bids[b].key for b in result.tied_bids}
-    circumstances = reasons.Circumstances(result.is_proven, tied)
-    declines = reasons.decline_all(problem, awards, listed, circumstances)
+    declines = (decline_all or partial(_decline_all, result))(awards, listed)
     ended = clock()
     seconds = {
         **result.seconds,
@@ -109,6 +111,15 @@ def assemble(result: Result, options: Options, clock: Clock) -> Outcome:
     report = _report(result, options, decision, counts, seconds)
     report = replace(report, clearing=_clearing(result, listed, declines))
     return Outcome(awards, declines, listed.prices, certificate, report)
+
+
+def _decline_all(
+    result: Result, awards: tuple[Award, ...], listed: prices.PriceList
+) -> tuple[Decline, ...]:
+    problem = result.columns.problem
+    tied = {problem.bids[b].key for b in result.tied_bids}
+    circumstances = reasons.Circumstances(result.is_proven, tied)
+    return reasons.decline_all(problem, awards, listed, circumstances)
 
 
 def _award(result: Result, options: Options, listed: prices.PriceList, k: int) -> Award:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
+from allocation.outcome import Placed
 from allocation.problem import (
     Alternative,
     Bid,
@@ -24,16 +24,6 @@ from allocation.problem import (
     TeamKey,
     Tier,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A bid that a baseline serves: with which alternative, from which day, with how many lots."""
-
-    bid_key: BidKey
-    alternative: int
-    start: dt.date
-    lots: int
 
 
 def first_come(problem: Problem) -> tuple[Placed, ...]:

@@ -97,6 +97,30 @@ def _bound(columns: Columns, duals: Duals, scale: int) -> Bound:
     reserved = _whole_prices(duals.reserved, scale)
     total = _whole_prices(duals.total, scale)
     credits_ = _whole_prices(duals.credits, scale)
+    return _bound_at(columns, reserved, total, credits_, scale)
+
+
+def restate(columns: Columns, certificate: Certificate) -> Bound:
+    """Return what the prices of a certificate prove about some placements, exactly."""
+    problem = columns.problem
+    pools = {pool.key: n * problem.days for n, pool in enumerate(problem.pools)}
+    teams = {team.key: n for n, team in enumerate(problem.teams)}
+    reserved, total = ([0] * len(columns.limits.total_units) for _ in range(2))
+    credits_ = [0] * len(teams)
+    for prices, rows in (
+        (reserved, certificate.reserved_prices),
+        (total, certificate.total_prices),
+    ):
+        for pool, day, n in rows:
+            prices[pools[pool] + (day - problem.starts_on).days] = n
+    for team, n in certificate.credit_prices:
+        credits_[teams[team]] = n
+    return _bound_at(columns, reserved, total, credits_, certificate.scale)
+
+
+def _bound_at(
+    columns: Columns, reserved: list[int], total: list[int], credits_: list[int], scale: int
+) -> Bound:
     gain = _gains(columns, reserved, total, credits_, scale)
     surplus = np.zeros(len(columns.problem.bids), gain.dtype)
     np.maximum.at(surplus, columns.bid, gain)

@@ -33,6 +33,10 @@ class NoOutcome(AllocationError):  # noqa: N818  # the market's word; every subc
     """Every stage of the engine failed, so there is nothing to publish."""
 
 
+class ImpossibleOverride(NoOutcome):
+    """What people want to decide cannot stand: no outcome of the round has it."""
+
+
 class BrokenOutcome(AllocationError):  # noqa: N818  # the market's word; every subclass is an error
     """The judge refused an outcome; it must not reach anybody."""
 

@@ -81,6 +81,16 @@ class PriceRule(StrEnum):
     SEARCH = "search"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Placed:
+    """A bid that is served: with which alternative, from which day, with how many lots."""
+
+    bid_key: BidKey
+    alternative: int
+    start: dt.date
+    lots: int
+
+
 @dataclass(frozen=True, slots=True)
 class Award:
     """A bid that won: value score and payment are of the whole award, not per lot."""
@@ -91,6 +101,11 @@ class Award:
     lots: int
     value_score: int
     payment_credits: int
+
+    @property
+    def placed(self) -> Placed:
+        """What the award grants, whatever it counts for and costs."""
+        return Placed(self.bid_key, self.alternative, self.start, self.lots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +213,64 @@ class ClearingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """What people decide after a run: the awards of some bids, and that others get none.
+
+    `payable` says for every team of the round what it can pay in all: what it has paid for the
+    awards that are changed, and what it has available besides. Shape: each ordered by key.
+    Units: credits.
+    """
+
+    pinned: tuple[Placed, ...] = ()
+    excluded: tuple[BidKey, ...] = ()
+    payable: tuple[tuple[TeamKey, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pinned", tuple(sorted(self.pinned)))
+        object.__setattr__(self, "excluded", tuple(sorted(self.excluded)))
+        object.__setattr__(self, "payable", tuple(sorted(self.payable)))
+
+    @property
+    def decided(self) -> frozenset[BidKey]:
+        """The bids that the override speaks of."""
+        return frozenset({*self.excluded, *(placed.bid_key for placed in self.pinned)})
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideReport:
+    """What an outcome overrides, and how much of it stays. Source: MODEL.md, Overrides.
+
+    `before_awards` are those of the outcome that is overridden, `kept` counts the other bids'
+    awards among them that stay as they are. `is_fewest` says that no outcome keeps more of them,
+    `is_best` that of those none is worth more. Units: `before_value` is in value points.
+    """
+
+    override: Override
+    before_sha256: str
+    before_value: int
+    before_awards: tuple[Placed, ...]
+    kept: int
+    is_fewest: bool
+    is_best: bool
+
+    @property
+    def others(self) -> tuple[Placed, ...]:
+        """The awards before of bids that the override does not speak of."""
+        decided = self.override.decided
+        return tuple(placed for placed in self.before_awards if placed.bid_key not in decided)
+
+    @property
+    def changed(self) -> int:
+        """How many awards of other bids are gone or changed."""
+        return len(self.others) - self.kept
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What an outcome says about itself. Units: value, bounds in value points; times in seconds.
 
-    `floors` is there where the policy has floors; `clearing` where the prices were looked at.
+    `floors` is there where the policy has floors; `clearing` where the prices were looked at;
+    `override` where the outcome overrides an earlier one.
     """
 
     round_key: RoundKey
@@ -222,6 +291,7 @@ class Report:
     counts: Counts
     floors: FloorReport | None = None
     clearing: ClearingReport | None = None
+    override: OverrideReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ from allocation.outcome import (
     FloorReport,
     ListPrice,
     Outcome,
+    Override,
+    OverrideReport,
+    Placed,
     PriceRule,
     Pricing,
     Proof,
@@ -230,6 +233,9 @@ def report_document(report: Report) -> Document:
     """Return the report as `report.json` holds it."""
     floors = {} if report.floors is None else {"floors": floors_document(report.floors)}
     clearing = {} if report.clearing is None else {"clearing": asdict(report.clearing)}
+    override = (
+        {} if report.override is None else {"override": override_report_document(report.override)}
+    )
     return {
         "format": FORMAT,
         "round_key": report.round_key,
@@ -250,6 +256,7 @@ def report_document(report: Report) -> Document:
         "counts": asdict(report.counts),
         **floors,
         **clearing,
+        **override,
     }
 
 
@@ -304,7 +311,64 @@ def report_from_document(document: Mapping[str, Any]) -> Report:
         counts=Counts(**document["counts"]),
         floors=floors_from_document(document["floors"]) if "floors" in document else None,
         clearing=clearing_from_document(document["clearing"]) if "clearing" in document else None,
+        override=(
+            override_report_from_document(document["override"]) if "override" in document else None
+        ),
     )
+
+
+def override_document(override: Override) -> Document:
+    """Return what people decided after a run."""
+    return {
+        "pinned": [_placed(placed) for placed in override.pinned],
+        "excluded": list(override.excluded),
+        "payable": list(override.payable),
+    }
+
+
+def override_from_document(document: Mapping[str, Any]) -> Override:
+    """Rebuild an override. Raises: KeyError, TypeError or ValueError if it is none."""
+    return Override(
+        pinned=tuple(map(_read_placed, document["pinned"])),
+        excluded=tuple(BidKey(key) for key in document["excluded"]),
+        payable=tuple((TeamKey(team), credits_) for team, credits_ in document["payable"]),
+    )
+
+
+def override_report_document(report: OverrideReport) -> Document:
+    """Return the `override` of `report.json`."""
+    return {
+        **override_document(report.override),
+        "before_sha256": report.before_sha256,
+        "before_value": report.before_value,
+        "before_awards": [_placed(placed) for placed in report.before_awards],
+        "kept": report.kept,
+        "changed": report.changed,
+        "fewest": report.is_fewest,
+        "best": report.is_best,
+    }
+
+
+def override_report_from_document(document: Mapping[str, Any]) -> OverrideReport:
+    """Rebuild what an outcome overrides. Raises: KeyError, TypeError, ValueError if it is none."""
+    return OverrideReport(
+        override=override_from_document(document),
+        before_sha256=document["before_sha256"],
+        before_value=document["before_value"],
+        before_awards=tuple(map(_read_placed, document["before_awards"])),
+        kept=document["kept"],
+        is_fewest=document["fewest"],
+        is_best=document["best"],
+    )
+
+
+def _placed(placed: Placed) -> Row:
+    return placed.bid_key, placed.alternative, placed.start.isoformat(), placed.lots
+
+
+def _read_placed(row: list[Any]) -> Placed:
+    bid_key, alternative, start, lots = row
+    return Placed(BidKey(bid_key), alternative, dt.date.fromisoformat(start), lots)
 
 
 def outcome_document(outcome: Outcome) -> Document:

@@ -64,6 +64,8 @@ class Action(StrEnum):
     CANCEL_ROUND = "cancel-round"
     CHANGE_SPRINT_RULE = "change-sprint-rule"
     RUN_ROUND = "run-round"
+    PROPOSE_OVERRIDE = "propose-override"
+    APPROVE_OVERRIDE = "approve-override"
     CHANGE_DEADLINE = "change-deadline"
     APPROVE_DEADLINE = "approve-deadline"
     READ_CALENDARS = "read-calendars"
@@ -153,6 +155,8 @@ _RULES: Mapping[Action, _Rule] = {
     Action.CANCEL_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.CHANGE_SPRINT_RULE: _Rule(roles=_ADMIN),
     Action.RUN_ROUND: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.PROPOSE_OVERRIDE: _Rule(roles=_ADMIN),
+    Action.APPROVE_OVERRIDE: _Rule(roles=_ADMIN, is_barred_to_own_team=True),
     Action.CHANGE_DEADLINE: _Rule(roles=_ADMIN),
     Action.APPROVE_DEADLINE: _Rule(roles=_ADMIN),
     Action.READ_CALENDARS: _Rule(roles=_ADMIN_OR_SERVICE, is_for_every_pool_owner=True),

@@ -1,10 +1,10 @@
 """What happens by itself: four periodic jobs, so that no request has to wait for them.
 
 Every minute one job explains what is due, one answers what people ask about declined bids, one
-replays policies on past rounds and one runs what somebody asked for on a page, each for about a
-minute; what is left waits for the next. Nothing is queued that the database does not know, so a job
-that is lost loses nothing. What is computed stands in counterfactuals/working.py,
-counterfactuals/answering.py, policy/replaying.py and runs.py.
+replays policies on past rounds and one runs and overrides what somebody asked for on a page, each
+for about a minute; what is left waits for the next. Nothing is queued that the database does not
+know, so a job that is lost loses nothing. What is computed stands in counterfactuals/working.py,
+counterfactuals/answering.py, policy/replaying.py, runs.py and overrides/working.py.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from broker.counterfactuals.answers import decided_round, rounds_to_explain, wri
 from broker.counterfactuals.working import Budget, explain_due, processes
 from broker.db import Database, reading, transact
 from broker.errors import BrokerError
+from broker.overrides.working import solve_next_override
 from broker.policy.replaying import replay_next
 from broker.run_requests import next_request
 from broker.runs import Solve, run_round
+from broker.solving import solve_override
 from broker.states import RunState
 
 EVERY_MINUTE = crontab(minute="*")
@@ -109,11 +111,11 @@ def replay_what_is_asked(db: Database, clock: Clock, solve: Solve, seconds: floa
 
 
 def run_what_is_asked(db: Database, clock: Clock, solve: Solve, seconds: float) -> None:
-    """Rehearse and run for some time what people ask for; what fails says so in its run."""
+    """Rehearse, run and override for some time as people ask; what fails says so in its run."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            is_found = run_next(db, clock, solve)
+            is_found = run_next(db, clock, solve) or override_next(db, clock)
         except (AllocationError, BrokerError) as error:
             log.warning("run.not-done", why=str(error))
             is_found = False
@@ -133,3 +135,11 @@ def run_next(db: Database, clock: Clock, solve: Solve) -> bool:
         transact(db, lambda session: write_estimates(session, decided_round(session, key)))
     log.info("run.done", round_key=key, run_id=ran.run_id, state=ran.run_state)
     return True
+
+
+def override_next(db: Database, clock: Clock) -> bool:
+    """Solve one override that waits; False if none does."""
+    solved = solve_next_override(db, clock, RUNNER, Options(), solve_override, lambda _: None)
+    if solved is not None:
+        log.info("override.solved", round_key=solved.round_key, override_id=solved.override_id)
+    return solved is not None

@@ -231,3 +231,10 @@ class UnusableKey(NotChecked):
     """The key of the audit log is not there, or cannot do what is asked of it."""
 
     code = "unusable-key"
+
+
+class InvalidOverride(InvalidInput):
+    """An override that cannot stand, or that changes nothing, or has no reason."""
+
+    code = "invalid-override"
+    what = "override of bid"

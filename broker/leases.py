@@ -46,12 +46,19 @@ class Lease:
         )
 
 
-def take_lease(session: Session, row: RoundRow, holder: str, at: dt.datetime) -> Lease:
-    """Claim a closed round with one guarded UPDATE. Raises: HeldElsewhere."""
+def take_lease(
+    session: Session,
+    row: RoundRow,
+    holder: str,
+    at: dt.datetime,
+    *,
+    state: RoundState = RoundState.CLOSED,
+) -> Lease:
+    """Claim a closed round, or one in another state, by a guarded UPDATE. Raises: HeldElsewhere."""
     is_free = or_(col(RoundRow.lease_until).is_(None), col(RoundRow.lease_until) <= at)
     claim = (
         update(RoundRow)
-        .where(col(RoundRow.id) == row.id, col(RoundRow.state) == RoundState.CLOSED, is_free)
+        .where(col(RoundRow.id) == row.id, col(RoundRow.state) == state, is_free)
         .values(lease_holder=holder, lease_until=at + LEASE, fence=col(RoundRow.fence) + 1)
     )
     claimed = changes_one(session, claim)

@@ -1,7 +1,8 @@
-"""What a publication writes: awards, declines and list prices of one checked run.
+"""What a publication writes: awards, declines and list prices of a checked run, payments, notices.
 
-The database takes these rows only while the run is checked, and keeps them for ever. runs.py
-says when.
+Every revision of a round is published here, the first by runs.py, a later one by
+overrides/approvals.py. The database takes these rows only while the run is checked, and keeps them
+for ever.
 """
 
 from __future__ import annotations
@@ -13,13 +14,47 @@ from sqlalchemy import insert
 from sqlmodel import Session
 
 from allocation.outcome import Award, Decline, ListPrice, Outcome
+from broker.access_grants.issuing import issue_access
+from broker.audit import Change
 from broker.directory import bid_ids_of, pool_ids_of
+from broker.ledger.holds import settle_round
+from broker.ledger.overriding import Superseded, resettle_round
+from broker.notices.causes import tell_overridden, tell_published
 from broker.policy.frozen import barred_bids
 from broker.policy.rules import BarredBid
+from broker.states import RunState, move_run
 from broker.tables import AwardRow, DeclineRow, ListPriceRow, RoundRow, RunRow
 
 Ids = Mapping[str, str]
 """The stored id of every key."""
+
+
+def publish_outcome(
+    session: Session,
+    row: RoundRow,
+    run: RunRow,
+    outcome: Outcome,
+    change: Change,
+    superseded: Superseded | None = None,
+) -> None:
+    """Show an outcome to everybody: decisions, prices, payments, notices; the run is published.
+
+    Whoever calls holds the round fast. `superseded` is there for a revision after the first.
+
+    Raises: Overdrawn if a team cannot pay, in which case nothing of all this is written.
+    """
+    store_outcome(session, row, run, outcome)
+    issue_access(session, row, run, change)
+    if superseded is None:
+        settle_round(session, row, run, change)
+    else:
+        resettle_round(session, run, superseded, change)
+    facts = {"outcome_sha256": outcome.report.outcome_sha256, "revision": run.revision}
+    move_run(session, run, RunState.PUBLISHED, change, facts=facts)
+    if superseded is None:
+        tell_published(session, row, run, change.at)
+    else:
+        tell_overridden(session, row, superseded.run, run, change.at)
 
 
 def store_outcome(session: Session, row: RoundRow, run: RunRow, outcome: Outcome) -> None:

@@ -17,22 +17,19 @@ import structlog
 from sqlalchemy import insert, select
 from sqlmodel import Session, col
 
-from allocation.errors import BrokenOutcome
+from allocation.errors import BrokenOutcome, Violation
 from allocation.judge import check_outcome
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
 from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
-from broker.access_grants.issuing import issue_access
 from broker.audit import ActorId, Change, record
 from broker.clock import Clock, in_words, time_of
 from broker.db import Database, transact
 from broker.errors import Busy, Refused
 from broker.leases import Lease, kept, release_lease, take_lease
-from broker.ledger.holds import settle_round
-from broker.notices.causes import tell_published
 from broker.policy.versions import policy_of_round
-from broker.publications import store_outcome
+from broker.publications import publish_outcome
 from broker.rounds import close_round, find_round, lock_round
 from broker.run_outcomes import keep_outcome
 from broker.run_requests import ask_again, meet_request
@@ -101,13 +98,20 @@ def run_round(
     with _failing(db, claim, now):
         with kept(db, claim.lease, clock):
             asked = replace(options, pricing=claim.pricing or options.pricing)
-            outcome = solve(claim.problem, asked, _storing(db, claim, report_progress))
-        violations = check_outcome(claim.problem, outcome)
+            outcome = solve(claim.problem, asked, storing(db, claim.run_id, report_progress))
+        violations = check_outcome(claim.problem, outcome) or _overrides(outcome)
         if violations:
             raise BrokenOutcome(round_key, violations)
         transact(db, lambda session: _check(session, claim, outcome, now(session)))
         finish = _publish if purpose is RunPurpose.PUBLICATION else _end_rehearsal
         return transact(db, lambda session: finish(session, claim, outcome, now(session)))
+
+
+def _overrides(outcome: Outcome) -> tuple[Violation, ...]:
+    """Find a claim to override, which a run of a closed round may not make."""
+    if outcome.report.override is None:
+        return ()
+    return (Violation("override", "A run of a closed round overrides nothing."),)
 
 
 def published_run(session: Session, row: RoundRow) -> RunRow | None:
@@ -118,6 +122,16 @@ def published_run(session: Session, row: RoundRow) -> RunRow | None:
         .order_by(col(RunRow.revision).desc())
     )
     return session.scalars(published).first()
+
+
+def market_run(session: Session, row: RoundRow) -> RunRow | None:
+    """Return the run that decided a round before anybody overrode it; None before it is out."""
+    first = select(RunRow).where(
+        col(RunRow.round_id) == row.id,
+        col(RunRow.state) == RunState.PUBLISHED,
+        col(RunRow.revision) == 1,
+    )
+    return session.scalars(first).first()
 
 
 def _claim(
@@ -192,25 +206,25 @@ def _start_run(
     return run.id
 
 
-def _storing(db: Database, claim: _Claim, report_progress: ReportProgress) -> ReportProgress:
-    """Return a reporter that also stores each line, so that the screens can show it."""
+def storing(db: Database, run_id: str, report_progress: ReportProgress) -> ReportProgress:
+    """Return a reporter that also stores each line of a run, so that the screens can show it."""
     lines: list[Progress] = []
 
     def report(progress: Progress) -> None:
         lines.append(progress)
-        stage = _stage(claim, len(lines), progress)
+        stage = _stage(run_id, len(lines), progress)
         try:
             transact(db, lambda session: session.execute(insert(RunStageRow), [stage]))
         except Busy as error:
-            log.warning("run.progress-not-stored", run_id=claim.run_id, why=str(error))
+            log.warning("run.progress-not-stored", run_id=run_id, why=str(error))
         report_progress(progress)
 
     return report
 
 
-def _stage(claim: _Claim, position: int, progress: Progress) -> dict[str, Any]:
+def _stage(run_id: str, position: int, progress: Progress) -> dict[str, Any]:
     return {
-        "run_id": claim.run_id,
+        "run_id": run_id,
         "position": position,
         "stage": progress.stage,
         "value": progress.value,
@@ -238,14 +252,22 @@ def _fail(session: Session, claim: _Claim, why: str, change: Change) -> None:
 
 
 def _check(session: Session, claim: _Claim, outcome: Outcome, change: Change) -> None:
-    """Keep what the judge found right, with all that proves it."""
-    run, sha256 = session.get_one(RunRow, claim.run_id), outcome.report.outcome_sha256
+    """Keep what the judge found right, if the round is as it was."""
+    run = session.get_one(RunRow, claim.run_id)
     if run.state == RunState.STALE:
         raise Refused(
             f"Round {claim.round_key} changed while it was being solved, so run {run.id} is stale.",
             hint=f"`broker run {claim.round_key}` solves it as it is now.",
             round_key=claim.round_key,
         )
+    keep_check(session, run, outcome, change)
+    if run.purpose == RunPurpose.REHEARSAL:
+        keep_outcome(session, run, outcome)
+
+
+def keep_check(session: Session, run: RunRow, outcome: Outcome, change: Change) -> None:
+    """Say that the judge let an outcome pass, with all that proves it."""
+    sha256 = outcome.report.outcome_sha256
     move_run(
         session,
         run,
@@ -257,8 +279,6 @@ def _check(session: Session, claim: _Claim, outcome: Outcome, change: Change) ->
         report=canonical_json(report_document(outcome.report)).decode(),
         certificate=canonical_json(certificate_document(outcome.certificate)).decode(),
     )
-    if run.purpose == RunPurpose.REHEARSAL:
-        keep_outcome(session, run, outcome)
 
 
 def _publish(session: Session, claim: _Claim, outcome: Outcome, change: Change) -> Ran:
@@ -277,11 +297,7 @@ def _publish(session: Session, claim: _Claim, outcome: Outcome, change: Change) 
         lease_holder=None,
         lease_until=None,
     )
-    store_outcome(session, row, run, outcome)
-    issue_access(session, row, run, change)
-    settle_round(session, row, run, change)
-    move_run(session, run, RunState.PUBLISHED, change, facts={"outcome_sha256": sha256})
-    tell_published(session, row, run, change.at)
+    publish_outcome(session, row, run, outcome, change)
     return _ran(row, run, outcome)
 
 

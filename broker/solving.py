@@ -21,10 +21,10 @@ from typing import Any
 
 from allocation import wire
 from allocation.assembly import baseline_outcome
-from allocation.errors import BrokenOutcome
-from allocation.judge import check_outcome
+from allocation.errors import BrokenOutcome, NoOutcome
+from allocation.judge import check_outcome, check_overridden
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome, Status, StoppedBy
+from allocation.outcome import Outcome, Override, Status, StoppedBy
 from allocation.problem import Problem
 
 Reporter = Callable[[Progress], None]
@@ -65,6 +65,33 @@ def solve(
     return outcome
 
 
+def solve_override(
+    problem: Problem,
+    before: Outcome,
+    override: Override,
+    options: Options,
+    report_progress: Reporter,
+    engine: Sequence[str] = ENGINE,
+) -> Outcome:
+    """Decide a round again with what people set, and judge the outcome.
+
+    Raises: NoOutcome if there is none in time; BrokenOutcome if the judge refuses it.
+    """
+    told = _Told(report_progress)
+    seconds = options.time_limit_seconds * (1 + GRACE_RATIO) + GRACE_SECONDS
+    more = {
+        "before": wire.outcome_document(before),
+        "override": wire.override_document(override),
+    }
+    why = _ask(engine, problem, options, told, time.monotonic() + seconds, more)
+    if told.outcome is None:
+        raise NoOutcome(why or "The engine ended without an outcome.")
+    violations = check_overridden(problem, before, override, told.outcome)
+    if violations:
+        raise BrokenOutcome(problem.round_key, violations)
+    return told.outcome
+
+
 def _labelled(outcome: Outcome, why: str) -> Outcome:
     """Say in the report what went wrong; what is not proven then promises no equal outcome."""
     report = replace(outcome.report, solver={**outcome.report.solver, "why": why})
@@ -74,11 +101,16 @@ def _labelled(outcome: Outcome, why: str) -> Outcome:
 
 
 def _ask(
-    engine: Sequence[str], problem: Problem, options: Options, told: _Told, deadline: float
+    engine: Sequence[str],
+    problem: Problem,
+    options: Options,
+    told: _Told,
+    deadline: float,
+    more: wire.Document | None = None,
 ) -> str:
     """Let an engine tell what it finds until the deadline; return what went wrong, or nothing."""
     request = wire.canonical_json(
-        {"round": wire.round_document(problem), "options": asdict(options)}
+        {"round": wire.round_document(problem), "options": asdict(options), **(more or {})}
     )
     try:
         child = _start(engine)

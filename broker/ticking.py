@@ -25,9 +25,12 @@ from broker.clock import Clock, in_words, time_of
 from broker.counterfactuals.answers import decided_round, write_estimates
 from broker.db import Database, reading, transact
 from broker.errors import BrokerError, HeldElsewhere
+from broker.overrides.tables import OverrideRow, OverrideState
+from broker.overrides.working import SolveOverride, solve_next_override
 from broker.round_tables import RunRequestRow
 from broker.rounds import close_round, finish_round, lock_round, open_round
 from broker.runs import Ran, ReportProgress, Solve, run_round
+from broker.solving import solve_override
 from broker.sprints.announcing import announce_sprint, due_sprints
 from broker.sprints.rules import Sprint
 from broker.states import RoundState, RunPurpose, RunState
@@ -48,6 +51,7 @@ class Deed(StrEnum):
     REHEARSED = "rehearsed"
     PUBLISHED = "published"
     FINISHED = "finished"
+    OVERRIDE_SOLVED = "override-solved"
     HELD_ELSEWHERE = "held-elsewhere"
     WAITING = "waiting"
     FAILED = "failed"
@@ -73,6 +77,7 @@ class Ticker:
     options: Options
     solve: Solve
     report_progress: ReportProgress
+    solve_override: SolveOverride = solve_override
 
 
 Act = Callable[[Ticker, str], Ticked | None]
@@ -142,6 +147,16 @@ def _rehearses(at: dt.datetime) -> ColumnElement[bool]:
 def _runs(at: dt.datetime) -> ColumnElement[bool]:
     del at
     return col(RoundRow.state) == RoundState.CLOSED
+
+
+def _overrides(at: dt.datetime) -> ColumnElement[bool]:
+    del at
+    asked = exists().where(
+        col(OverrideRow.round_id) == col(RoundRow.id),
+        col(OverrideRow.state) == OverrideState.PROPOSED,
+        col(OverrideRow.run_id).is_(None),
+    )
+    return (col(RoundRow.state) == RoundState.PUBLISHED) & asked
 
 
 def _finishes(at: dt.datetime) -> ColumnElement[bool]:
@@ -216,6 +231,21 @@ def _rehearse(ticker: Ticker, key: str) -> Ticked | None:
     return Ticked(key, Deed.REHEARSED, f"Round {key} is rehearsed: outcome {ran.outcome_sha256}")
 
 
+def _override(ticker: Ticker, key: str) -> Ticked | None:
+    solved = solve_next_override(
+        ticker.db,
+        ticker.clock,
+        ticker.actor,
+        ticker.options,
+        ticker.solve_override,
+        ticker.report_progress,
+    )
+    if solved is None:
+        return None
+    sentence = f"An override of round {key} is solved and waits for a second person."
+    return Ticked(solved.round_key, Deed.OVERRIDE_SOLVED, sentence)
+
+
 def _run_round(ticker: Ticker, key: str, purpose: RunPurpose) -> Ran:
     return run_round(
         ticker.db,
@@ -267,5 +297,6 @@ _STEPS: tuple[tuple[Callable[[dt.datetime], ColumnElement[bool]], Act], ...] = (
     (_closes, _close),
     (_rehearses, _rehearse),
     (_runs, _run),
+    (_overrides, _override),
 )
 """What is looked after, in this order: what happens at once comes before what takes a minute."""

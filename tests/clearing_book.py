@@ -10,8 +10,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
-from allocation.baselines import Placed
-from allocation.outcome import Certificate, ClearingReport, Decline, Outcome, PriceRule, Reason
+from allocation.outcome import (
+    Certificate,
+    ClearingReport,
+    Decline,
+    Outcome,
+    Placed,
+    PriceRule,
+    Reason,
+)
 from allocation.problem import Alternative, Problem, Tier
 from tests.outcomes import (
     certificate_prices,

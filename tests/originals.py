@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from allocation.baselines import Placed
 from allocation.certificate import certify
 from allocation.columns import build_columns
 from allocation.engine.price_search import search_prices
 from allocation.model import build
-from allocation.outcome import Certificate, Outcome, Pricing, TieBreak
+from allocation.outcome import Certificate, Outcome, Placed, Pricing, TieBreak
 from allocation.problem import BidKey, DayUnits, Problem
 from bench.generator import Shape, generate
 from tests.clearing_book import cleared

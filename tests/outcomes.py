@@ -14,7 +14,6 @@ from fractions import Fraction
 from math import floor
 
 from allocation import baselines
-from allocation.baselines import Placed
 from allocation.outcome import (
     Award,
     Baselines,
@@ -23,6 +22,7 @@ from allocation.outcome import (
     Decline,
     ListPrice,
     Outcome,
+    Placed,
     Pricing,
     Proof,
     Reason,

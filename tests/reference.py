@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -25,6 +25,22 @@ Left = tuple[int, ...]
 """What is left of every limit: reserved units and all units of a pool and day, credits."""
 Owed = tuple[int, ...]
 """What the awards of every team still have to be worth to reach its floor."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a choice counts for beside its value under an override, in points, and what it pays."""
+
+    bonus: int
+    paid: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An override: what counts for what (None: it may not be), and what each team can pay."""
+
+    count: Callable[[Choice], Counted | None]
+    payable: Mapping[TeamKey, int]
 
 
 @dataclass(frozen=True)
@@ -59,12 +75,16 @@ class _Way:
 Ways = dict[tuple[Left, Owed], _Way]
 
 
-def best_outcome(problem: Problem, floors: Mapping[TeamKey, int] | None = None) -> Best:
+def best_outcome(
+    problem: Problem, floors: Mapping[TeamKey, int] | None = None, rule: Rule | None = None
+) -> Best:
     """Return the best outcome of a round of up to about eight bids; fewer where it has floors."""
     due = tuple((floors or {}).get(team.key, 0) for team in problem.teams)
     limits = _limits(problem)
+    if rule:
+        limits |= {("paid", team): credits_ for team, credits_ in rule.payable.items()}
     places = {name: place for place, name in enumerate(limits)}
-    options = [_options(problem, bid, places, limits) for bid in problem.bids]
+    options = [_options(problem, bid, places, limits, rule) for bid in problem.bids]
     options.sort(key=len)
     at_most = _rest_at_most(options)
     appetite = _rest_appetite(options, len(limits))
@@ -106,7 +126,11 @@ def _limits(problem: Problem) -> dict[object, int]:
 
 
 def _options(
-    problem: Problem, bid: Bid, places: dict[object, int], limits: dict[object, int]
+    problem: Problem,
+    bid: Bid,
+    places: dict[object, int],
+    limits: dict[object, int],
+    rule: Rule | None,
 ) -> list[_Option]:
     found = []
     team = [team.key for team in problem.teams].index(bid.team_key)
@@ -116,9 +140,15 @@ def _options(
             per_lot = _use_per_lot(bid, alternative, start)
             for lots in range(alternative.min_lots, alternative.max_lots + 1):
                 use = {name: lots * amount for name, amount in per_lot.items()}
+                choice = (bid.key, alternative.number, start, lots)
+                counted = rule.count(choice) if rule else Counted(0, 0)
+                if counted is None:
+                    continue
+                if rule:
+                    use["paid", bid.team_key] = counted.paid
                 if all(limits[name] >= amount for name, amount in use.items()):
-                    score = (lots * alternative.value_score_per_lot, weight, weight * lots)
-                    choice = (bid.key, alternative.number, start, lots)
+                    value = lots * alternative.value_score_per_lot + counted.bonus
+                    score = (value, weight, weight * lots)
                     pairs = tuple((places[name], amount) for name, amount in use.items())
                     found.append(_Option(pairs, team, score, choice))
     return found

@@ -219,6 +219,17 @@ ROUNDS += [
     Row("/runs/{run}/outcome.json", EVERYBODY, NOT_FOUND),
     Row("/runs/{rehearsal}", EVERYBODY),
     Row("/runs/{rehearsal}/outcome.json", ADMINS),
+    Row("/runs/{run}/awards", EVERYBODY),
+    Row("/runs/{run}/declines.csv", EVERYBODY),
+    Row("/runs/{rehearsal}/awards", EVERYBODY, NOT_FOUND),
+    Row("/runs/{rehearsal}/prices.json", EVERYBODY, NOT_FOUND),
+    Row("/rounds/past-2/overrides/new", ADMINS),
+    _post("/rounds/past-2/overrides", ADMINS, INVALID, bid="none"),
+    _post("/rounds/waiting/overrides", ADMINS, CONFLICT),
+    Row("/overrides/none", EVERYBODY, NOT_FOUND),
+    _post("/overrides/none/approve", ADMINS, NOT_FOUND),
+    _post("/overrides/none/refuse", ADMINS, NOT_FOUND),
+    _post("/overrides/none/solve", ADMINS, NOT_FOUND),
 ]
 MATRIX = [
     *OPEN_INSIDE,

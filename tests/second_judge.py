@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from allocation.baselines import Placed
 from allocation.outcome import (
     Award,
     Certificate,
     ClearingReport,
     Decline,
     Outcome,
+    Placed,
     PriceRule,
     Pricing,
     Proof,

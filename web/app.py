@@ -24,6 +24,7 @@ from web.health import health
 from web.ledger import ledger
 from web.market import market_pages
 from web.notices import notices
+from web.overrides import overrides
 from web.people import people
 from web.policy import policy
 from web.pool_admin import pool_admin
@@ -55,6 +56,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         round_actions,
         sprints,
         runs,
+        overrides,
         pools,
         pool_admin,
         capacity,

@@ -7,6 +7,7 @@ import json
 from flask import Blueprint, Response
 
 from allocation.problem import Tier
+from broker.dashboards.overrides import may_override
 from broker.dashboards.questions import asking
 from broker.dashboards.receipt_documents import receipt_document
 from broker.dashboards.receipts import Receipt, receipt
@@ -36,6 +37,7 @@ def receipt_page(receipt_id: str, form: WhatIfForm | None = None) -> Response:
         screen=screen,
         asking=asked,
         form=form or WhatIfForm(),
+        may_override=may_override(current_actor(), screen.round),
         chart=_chart(screen),
         receipt_id=receipt_id,
     )

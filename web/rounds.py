@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from broker.dashboards.briefs import find_decided, find_round
 from broker.dashboards.listings import Table, all_rows
+from broker.dashboards.overrides import round_overrides
 from broker.dashboards.results import (
     ResultScreen,
     award_table,
@@ -79,11 +80,14 @@ def round_page(key: str, deadline: DeadlineForm) -> Response:
         screen = round_screen(
             session, current_actor(), key, now(), question(RUNS), question(STAGES)
         )
+        is_decided = screen.round.is_decided
+        overrides = round_overrides(session, current_actor(), screen.round) if is_decided else None
     explained = ("explained",) if screen.explained else ()
     return answer(
         "round",
         swaps=("runs", "stages", *explained),
         screen=screen,
+        overrides=overrides,
         deadline=deadline,
         steps=steps_of(screen.round),
         bars=value_bars(screen.run.report) if screen.run else (),

@@ -11,7 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from allocation.wire import canonical_json, outcome_document
 from broker.dashboards.listings import all_rows
 from broker.dashboards.round_runs import stages_of_run
-from broker.dashboards.run import find_run_id, rehearsed_outcome, run_screen
+from broker.dashboards.run import (
+    find_run_id,
+    rehearsed_outcome,
+    revision_screen,
+    revision_table,
+    run_screen,
+)
 from broker.run_requests import ask_run
 from broker.states import RunPurpose
 from web.auth import current_actor
@@ -50,6 +56,23 @@ def data(run_id: str, ending: str) -> Response:
     with market() as session:
         asked = stages_of_run(find_run_id(session, run_id))
         return export(asked, all_rows(session, asked, question()), f"{run_id}-stages", ending)
+
+
+@runs.get("/runs/<run_id>/<any(awards, declines, prices):what>")
+def result(run_id: str, what: str) -> Response:
+    """Show what a published revision decided, as it was published."""
+    with market() as session:
+        screen = revision_screen(session, run_id, what, question())
+    rows = grid(screen.rows, "runs.result_data", run_id=run_id, what=what)
+    return answer("revision", swaps=(what,), screen=screen, what=what, grids={what: rows})
+
+
+@runs.get("/runs/<run_id>/<any(awards, declines, prices):what>.<any(csv, json):ending>")
+def result_data(run_id: str, what: str, ending: str) -> Response:
+    """Hand a table of a published revision to a program."""
+    with market() as session:
+        asked = revision_table(session, run_id, what)
+        return export(asked, all_rows(session, asked, question()), f"{run_id}-{what}", ending)
 
 
 @runs.get("/runs/<run_id>/outcome.json")

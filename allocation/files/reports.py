@@ -25,6 +25,7 @@ from allocation.outcome import (
     ClearingReport,
     Counts,
     FloorReport,
+    OverrideReport,
     PriceRule,
     Pricing,
     Proof,
@@ -38,6 +39,7 @@ from allocation.wire import (
     certificate_document,
     clearing_from_document,
     floors_from_document,
+    override_report_from_document,
     report_document,
 )
 
@@ -58,6 +60,11 @@ _FLOORS_KEYS = (
 _TEAM_FLOOR_KEYS = ("team_key", "floor", "value", "shortfall")
 _CLEARING = "clearing"
 _CLEARING_KEYS = tuple(field.name for field in fields(ClearingReport))
+_OVERRIDE = "override"
+_OVERRIDE_KEYS = (
+    *("pinned", "excluded", "payable", "before_sha256", "before_value", "before_awards"),
+    *("kept", "changed", "fewest", "best"),
+)
 _BASELINES_KEYS = ("first_come", "density_greedy")
 _COUNTS_KEYS = ("bids", "awarded", "declined", "placements")
 _CERTIFICATE_KEYS = ("format", "scale", "reserved_prices", "total_prices", "credit_prices")
@@ -146,7 +153,8 @@ _DAY_PRICE, _TEAM_PRICE = 3, 2
 
 def read_report(folder: Path, findings: list[Finding]) -> Report | None:
     """Read report.json; None, and findings, if it is not a report."""
-    document = _read_document(folder, REPORT_FILE, _REPORT_KEYS, findings, (_FLOORS, _CLEARING))
+    optional = (_FLOORS, _CLEARING, _OVERRIDE)
+    document = _read_document(folder, REPORT_FILE, _REPORT_KEYS, findings, optional)
     if document is None:
         return None
     values = document.values
@@ -171,7 +179,25 @@ def read_report(folder: Path, findings: list[Finding]) -> Report | None:
         counts=Counts(**values["counts"]) if is_whole else Counts(0, 0, 0, 0),
         floors=_read_floors(document) if _FLOORS in values else None,
         clearing=_read_clearing(document) if _CLEARING in values else None,
+        override=_read_override(document) if _OVERRIDE in values else None,
     )
+
+
+def _read_override(document: _Document) -> OverrideReport | None:
+    """Read what the outcome overrides; None, and findings, where that is not what it says."""
+    found = document.values[_OVERRIDE]
+    if not document.check_keys(found, _OVERRIDE_KEYS, f"{_OVERRIDE}."):
+        return None
+    try:
+        override = override_report_from_document(found)
+    except (KeyError, TypeError, ValueError):
+        wrong = "holds rows that are not those of an override"
+        document.refuse(_OVERRIDE, wrong, "write awards as [bid_key, alternative, start, lots]")
+        return None
+    if override.changed != found["changed"]:
+        wrong = f"{_shown(found['changed'])} is not what its awards count"
+        document.refuse(f"{_OVERRIDE}.changed", wrong, f"write {override.changed}")
+    return override
 
 
 def _read_clearing(document: _Document) -> ClearingReport | None:

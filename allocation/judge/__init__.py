@@ -17,6 +17,7 @@ from allocation.judge.decisions import check_decisions
 from allocation.judge.feasibility import check_awards, check_capacity, check_credits
 from allocation.judge.floors import check_floors
 from allocation.judge.optimality import check_near_wins, check_optimality
+from allocation.judge.override import check_override, check_revision
 from allocation.judge.prices import check_list_prices, check_payments
 from allocation.judge.reasons import check_declines
 from allocation.judge.report import (
@@ -27,7 +28,7 @@ from allocation.judge.report import (
     check_search,
 )
 from allocation.judge.shape import check_shape
-from allocation.outcome import Outcome
+from allocation.outcome import Outcome, Override
 from allocation.problem import Problem
 
 CHECKS: tuple[Callable[[Case], Iterator[Violation]], ...] = (
@@ -50,6 +51,16 @@ CHECKS: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     check_identity,
 )
 
+OF_OVERRIDES = (
+    *(
+        check
+        for check in CHECKS
+        if check not in (check_declines, check_optimality, check_near_wins)
+    ),
+    check_override,
+)
+"""What an outcome is judged by that overrides an earlier one: reasons and claims are others."""
+
 
 def check_outcome(problem: Problem, outcome: Outcome) -> tuple[Violation, ...]:
     """Return every rule that the outcome breaks; none means that it may be published.
@@ -60,4 +71,12 @@ def check_outcome(problem: Problem, outcome: Outcome) -> tuple[Violation, ...]:
     if malformed:
         return malformed
     case = open_case(problem, outcome)
-    return tuple(violation for check in CHECKS for violation in check(case))
+    checks = OF_OVERRIDES if outcome.report.override else CHECKS
+    return tuple(violation for check in checks for violation in check(case))
+
+
+def check_overridden(
+    problem: Problem, before: Outcome, override: Override, outcome: Outcome
+) -> tuple[Violation, ...]:
+    """Return every rule that an outcome breaks that is to override another one in this way."""
+    return check_outcome(problem, outcome) or tuple(check_revision(before, override, outcome))

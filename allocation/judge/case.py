@@ -81,11 +81,12 @@ class Case:
 def open_case(problem: Problem, outcome: Outcome) -> Case:
     """Lay an outcome beside its round."""
     ground = survey(problem)
-    found = (_holding(ground, award) for award in outcome.awards)
+    found = (holding_of(ground, award) for award in outcome.awards)
     return Case(ground, outcome, tuple(holding for holding in found if holding))
 
 
-def _holding(ground: Ground, award: Award) -> Holding | None:
+def holding_of(ground: Ground, award: Award) -> Holding | None:
+    """Return an award with the ask that it grants; None if there is no such ask."""
     start = ground.number_of(award.start)
     for ask in ground.asks.get(award.bid_key, ()):
         if ask.number == award.alternative and start in ask.starts:

@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
-from allocation.baselines import Placed
 from allocation.errors import Violation
 from allocation.judge.case import Case
 from allocation.judge.certificate import is_scale, prices_by_tier
 from allocation.judge.ground import Ask, Days, Ground, cost_per_lot, running_sums
-from allocation.outcome import Certificate, FloorReport, TeamFloor
+from allocation.outcome import Certificate, FloorReport, Placed, TeamFloor
 from allocation.problem import TeamKey, Tier, exact_text
 
 RATIO_TOLERANCE = Fraction(1, 10**12)

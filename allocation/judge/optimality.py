@@ -35,12 +35,13 @@ def check_optimality(case: Case) -> Iterator[Violation]:
         return
     room = case.room_left.copy()
     for holding in case.holdings:
-        _give_back(room, holding, holding.award.lots)
+        give_back(room, holding, holding.award.lots)
         yield from _check_alone(case, holding, room)
-        _give_back(room, holding, -holding.award.lots)
+        give_back(room, holding, -holding.award.lots)
 
 
-def _give_back(room: Room, holding: Holding, lots: int) -> None:
+def give_back(room: Room, holding: Holding, lots: int) -> None:
+    """Put the units of some lots of an award back into the room."""
     for run in holding.ask.runs:
         for day in range(holding.start + run.first, holding.start + run.end):
             room.total[run.pool_key][day] += run.units * lots
@@ -53,7 +54,7 @@ def _check_alone(case: Case, holding: Holding, room: Room) -> Iterator[Violation
     worth = holding.ask.value_score * holding.award.lots
     is_unique = case.outcome.report.tie_break is TieBreak.UNIQUE
     held_weight = _weight(case, holding.ask, holding.start)
-    for ask, start, lots in _placements_beside(case, holding, room):
+    for ask, start, lots in placements_beside(case, holding, room):
         if ask.value_score * lots > worth:
             yield _refuted("not-optimal", "be worth more", case, ask, start, lots)
             return
@@ -67,7 +68,7 @@ def _check_alone(case: Case, holding: Holding, room: Room) -> Iterator[Violation
                 return
 
 
-def _placements_beside(case: Case, holding: Holding, room: Room) -> Iterator[tuple[Ask, int, int]]:
+def placements_beside(case: Case, holding: Holding, room: Room) -> Iterator[tuple[Ask, int, int]]:
     """Yield the placements of the bid that fit beside all other awards, with their most lots."""
     spendable = case.credits_left[holding.ask.team_key] + holding.offer_credits
     for ask in case.ground.asks[holding.ask.bid_key]:

@@ -15,6 +15,9 @@ from allocation.outcome import (
     ClearingReport,
     FloorReport,
     Outcome,
+    Override,
+    OverrideReport,
+    Placed,
     PriceRule,
     Pricing,
     Proof,
@@ -48,6 +51,11 @@ def check_shape(outcome: Outcome) -> Iterator[Violation]:
             yield from _misfits(f"The floor of team {team.team_key!r}", team, _TEAM_FLOOR)
     if isinstance(outcome.report.clearing, ClearingReport):
         yield from _misfits("The report's clearing", outcome.report.clearing, _CLEARING)
+    override = outcome.report.override
+    if isinstance(override, OverrideReport):
+        yield from _misfits("The report's override", override, _OVERRIDDEN)
+        if isinstance(override.override, Override):
+            yield from _misfits("The report's override", override.override, _OVERRIDE)
 
 
 def _misfits(owner: str, part: object, kinds: Mapping[str, Kind]) -> Iterator[Violation]:
@@ -106,6 +114,23 @@ def is_a_list_of_day_prices(value: object) -> bool:
 def is_a_list_of_team_prices(value: object) -> bool:
     """Whether each entry is a team and a whole number."""
     return _has_rows(value, (is_printable_text, is_a_whole_number))
+
+
+def is_a_list_of_keys(value: object) -> bool:
+    """Whether each entry is a key."""
+    return isinstance(value, Iterable) and all(map(is_printable_text, value))
+
+
+def is_a_list_of_awards(value: object) -> bool:
+    """Whether each entry is a bid, an alternative, a day and a whole number of lots."""
+    return isinstance(value, Iterable) and all(
+        isinstance(row, Placed)
+        and _has_rows(
+            [(row.bid_key, row.alternative, row.start, row.lots)],
+            (is_printable_text, is_a_whole_number, is_a_day, is_a_whole_number),
+        )
+        for row in value
+    )
 
 
 def _has_rows(value: object, kinds: tuple[Kind, ...]) -> bool:
@@ -173,6 +198,7 @@ _REPORT: dict[str, Kind] = {
     "solver": is_a_table,
     "floors": _or_empty(_one_of(FloorReport)),
     "clearing": _or_empty(_one_of(ClearingReport)),
+    "override": _or_empty(_one_of(OverrideReport)),
 }
 _BASELINES: dict[str, Kind] = {
     "first_come": is_a_whole_number,
@@ -212,4 +238,18 @@ _CERTIFICATE: dict[str, Kind] = {
     "reserved_prices": is_a_list_of_day_prices,
     "total_prices": is_a_list_of_day_prices,
     "credit_prices": is_a_list_of_team_prices,
+}
+_OVERRIDDEN: dict[str, Kind] = {
+    "override": _one_of(Override),
+    "before_sha256": is_printable_text,
+    "before_value": is_a_whole_number,
+    "before_awards": is_a_list_of_awards,
+    "kept": is_a_whole_number,
+    "is_fewest": is_a_truth_value,
+    "is_best": is_a_truth_value,
+}
+_OVERRIDE: dict[str, Kind] = {
+    "pinned": is_a_list_of_awards,
+    "excluded": is_a_list_of_keys,
+    "payable": is_a_list_of_team_prices,
 }

@@ -58,7 +58,7 @@ def issue_access(session: Session, row: RoundRow, run: RunRow, change: Change) -
     for right, earlier in before.items():
         if right not in rights and earlier.state == AccessState.GRANTED:
             move_access(session, earlier, AccessState.REVOKED, change, reason=NOT_AWARDED_ANY_MORE)
-    fresh = [one for one in awarded if one.right not in before]
+    fresh = [one for one in awarded if _is_fresh(before.get(one.right))]
     if not fresh:
         return
     rows = [_columns(run, one, change) for one in fresh]
@@ -67,6 +67,11 @@ def issue_access(session: Session, row: RoundRow, run: RunRow, change: Change) -
     facts = {"round_key": row.key, "grants": len(rows), "grants_sha256": listed}
     record(session, change, "access.granted", f"run:{run.id}", **facts)
     _tell_stewards(session, row, run, fresh, change)
+
+
+def _is_fresh(earlier: AccessGrantRow | None) -> bool:
+    """Say whether a right is to be granted: it never was, or an earlier revision took it away."""
+    return earlier is None or earlier.reason == NOT_AWARDED_ANY_MORE
 
 
 def _awarded(session: Session, row: RoundRow, run: RunRow) -> Iterator[_Awarded]:

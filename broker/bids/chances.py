@@ -25,8 +25,8 @@ from broker.dashboards.sources import (
     AWARD,
     DECLINE,
     ITEM,
+    MARKET_RUN,
     POOL,
-    PUBLISHED_RUN,
     ROUND,
     total,
 )
@@ -141,8 +141,8 @@ def _past_items(row: RoundRow, pool_keys: list[str]) -> Select[Any]:
     Where another alternative of its bid won, nothing is known about this one.
     """
     rounds = (
-        select(ROUND.c.id, ROUND.c.starts_on, PUBLISHED_RUN.c.run_id)
-        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == ROUND.c.id)
+        select(ROUND.c.id, ROUND.c.starts_on, MARKET_RUN.c.run_id)
+        .join(MARKET_RUN, MARKET_RUN.c.round_id == ROUND.c.id)
         .where(ROUND.c.starts_on < row.starts_on)
         .order_by(ROUND.c.starts_on.desc(), ROUND.c.key)
         .limit(MOST_ROUNDS)

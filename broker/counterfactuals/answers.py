@@ -18,12 +18,17 @@ from allocation.counterfactuals import WINNABLE, Answer, Displaced, Standing, es
 from allocation.outcome import Award, Decline, ListPrice, Outcome, Reason
 from allocation.prices import price_list
 from allocation.problem import BidKey, PoolKey, Problem, Tier
-from allocation.wire import canonical_json, certificate_from_document, report_from_document
+from allocation.wire import (
+    canonical_json,
+    certificate_from_document,
+    problem_sha256,
+    report_from_document,
+)
 from broker.counterfactuals.tables import CounterfactualRow
 from broker.errors import NotFound, Refused
 from broker.policy.rules import BARRED_REASONS
 from broker.rounds import find_round
-from broker.runs import published_run
+from broker.runs import market_run
 from broker.snapshots import frozen_problem
 from broker.tables import AwardRow, BidRow, DeclineRow, ListPriceRow, PoolRow, RoundRow, RunRow
 
@@ -58,12 +63,25 @@ class Progress:
 
 
 def decided_round(session: Session, round_key: str) -> Decided:
-    """Return a published round and its outcome. Raises: NotFound; Refused before it is out."""
+    """Return a published round as the market decided it: in its first revision, without overrides.
+
+    Raises: NotFound; Refused before it is out.
+    """
     row = find_round(session, round_key)
-    run = published_run(session, row)
-    if run is None or run.report is None or run.certificate is None:
+    run = market_run(session, row)
+    if run is None:
         raise Refused(f"Round {round_key} has no published result that could be explained.")
+    return decided_run(session, row, run)
+
+
+def decided_run(session: Session, row: RoundRow, run: RunRow) -> Decided:
+    """Return a round with the outcome of one of its published runs.
+
+    Raises: Refused if it asks something else now than when it was decided.
+    """
     problem, outcome = frozen_problem(session, row), _outcome(session, run)
+    if problem_sha256(problem) != run.problem_sha256:
+        raise Refused(f"Round {row.key} asks something else now than when it was decided.")
     took_part = {bid.key for bid in problem.bids}
     declines = tuple(d for d in outcome.declines if d.bid_key in took_part)
     return Decided(run.id, problem, replace(outcome, declines=declines))
@@ -167,7 +185,12 @@ def rounds_to_explain(session: Session) -> list[str]:
     rows = session.execute(
         select(col(RoundRow.key), col(RoundRow.floor_ratio), known)
         .join(RunRow, col(RunRow.round_id) == col(RoundRow.id))
-        .where(col(RunRow.state) == "published", declined, or_(~known, open_))
+        .where(
+            col(RunRow.state) == "published",
+            col(RunRow.revision) == 1,
+            declined,
+            or_(~known, open_),
+        )
         .order_by(col(RoundRow.starts_on).desc(), col(RoundRow.key))
     )
     return [key for key, floor_ratio, is_known in rows if not (floor_ratio and is_known)]

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from allocation.counterfactuals import Standing, WhatIf
+from allocation.outcome import Reason
 from allocation.problem import Tier
 from allocation.wire import canonical_json
 from broker.access import Action, Actor, require
@@ -25,7 +26,7 @@ from broker.counterfactuals.tables import CounterfactualRow, QuestionRow
 from broker.deliveries.awards import DECIDED
 from broker.errors import InvalidInput, NotFound, Refused
 from broker.policy.rules import BARRED_REASONS
-from broker.runs import published_run
+from broker.runs import market_run, published_run
 from broker.tables import AlternativeRow, BidRow, DeclineRow, ItemRow, RoundRow
 from broker.texts import findings_in_number
 
@@ -110,8 +111,7 @@ def askable_bid(session: Session, actor: Actor, bid_id: str) -> AskedBid:
     """
     bid = session.get(BidRow, bid_id, with_for_update=True)
     round_ = session.get_one(RoundRow, bid.round_id) if bid else None
-    run = published_run(session, round_) if round_ and round_.state in DECIDED else None
-    decline = session.get(DeclineRow, (run.id, bid_id)) if run else None
+    decline = _decline(session, round_, bid_id) if round_ else None
     if bid is None or round_ is None or decline is None:
         raise NotFound(f"There is no declined bid {bid_id[:64]}.", bid=bid_id)
     require(actor, Action.ASK_WHAT_WOULD_HAVE_WON, team_id=bid.team_id)
@@ -119,6 +119,17 @@ def askable_bid(session: Session, actor: Actor, bid_id: str) -> AskedBid:
     alternative = session.get_one(AlternativeRow, (bid_id, decline.alternative))
     span = _span_days(session, alternative)
     return AskedBid(decline.run_id, bid, round_, alternative, span)
+
+
+def _decline(session: Session, round_: RoundRow, bid_id: str) -> DeclineRow | None:
+    """Return how the market declined a bid that is still without an award, and not overridden."""
+    first, run = market_run(session, round_), published_run(session, round_)
+    if round_.state not in DECIDED or first is None or run is None:
+        return None
+    now = session.get(DeclineRow, (run.id, bid_id))
+    if now is None or now.reason == Reason.OVERRIDE:
+        return None
+    return session.get(DeclineRow, (first.id, bid_id))
 
 
 def what_if_document(asked: WhatIf) -> dict[str, Any]:

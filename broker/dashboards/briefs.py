@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from allocation import wire
 from allocation.outcome import Report
-from broker.dashboards.sources import DECIDED, DECLINE, PUBLISHED_RUN, ROUND, RUN
+from broker.dashboards.sources import DECIDED, DECLINE, MARKET_RUN, PUBLISHED_RUN, ROUND, RUN
 from broker.errors import NotFound
 from broker.states import RoundState, RunState
 
@@ -56,6 +56,7 @@ class RoundBrief:
 class PublishedRun:
     """The run that speaks for a decided round, and what it says about itself.
 
+    `market_run_id` is the run of the first revision, which decided the round before any override.
     `declined_bids` counts also those that a rule of the policy barred before the run, of which
     the report does not know.
     """
@@ -63,6 +64,8 @@ class PublishedRun:
     run_id: str
     report: Report
     declined_bids: int
+    revision: int
+    market_run_id: str
 
     @property
     def bids(self) -> int:
@@ -126,13 +129,21 @@ def published_run(session: Session, round_id: str) -> PublishedRun | None:
     """Return the run that speaks for a round with its report, or None before it is decided."""
     declined = select(func.count()).where(DECLINE.c.run_id == RUN.c.id).correlate(RUN)
     row = session.execute(
-        select(RUN.c.id, RUN.c.report, declined.scalar_subquery().label("declined"))
+        select(
+            RUN.c.id,
+            RUN.c.report,
+            declined.scalar_subquery().label("declined"),
+            RUN.c.revision,
+            MARKET_RUN.c.run_id.label("market_run_id"),
+        )
         .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == RUN.c.id)
+        .join(MARKET_RUN, MARKET_RUN.c.round_id == RUN.c.round_id)
         .where(PUBLISHED_RUN.c.round_id == round_id)
     ).first()
     if row is None:
         return None
-    return PublishedRun(row.id, wire.report_from_document(json.loads(row.report)), row.declined)
+    report = wire.report_from_document(json.loads(row.report))
+    return PublishedRun(row.id, report, row.declined, row.revision, row.market_run_id)
 
 
 def _ratio(value: int, baseline: int) -> float | None:
@@ -140,7 +151,9 @@ def _ratio(value: int, baseline: int) -> float | None:
 
 
 def _briefs() -> Select[Any]:
-    solving = exists().where(RUN.c.round_id == ROUND.c.id, RUN.c.state == RunState.SOLVING)
+    solving = exists().where(
+        RUN.c.round_id == ROUND.c.id, RUN.c.state == RunState.SOLVING, RUN.c.revision == 1
+    )
     return select(
         ROUND.c.id,
         ROUND.c.key,

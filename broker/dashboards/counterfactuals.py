@@ -103,15 +103,16 @@ def winning_facts(
     )
 
 
-def explained_count(session: Session, run_id: str, declined: int) -> ExplainedCount:
-    """Count the verified answers of a run."""
+def explained_count(session: Session, run_id: str, declined: int | None) -> ExplainedCount:
+    """Count the verified answers of a run, of as many as it declined, or as have any answer."""
     rows = session.execute(
         select(COUNTERFACTUAL.c.standing, func.count().label("bids"))
         .where(COUNTERFACTUAL.c.run_id == run_id)
         .group_by(COUNTERFACTUAL.c.standing)
     )
     bids = {row.standing: int(row.bids) for row in rows}
-    return ExplainedCount(bids.get(Standing.EXACT, 0), bids.get(Standing.INTERVAL, 0), declined)
+    exact, interval = bids.get(Standing.EXACT, 0), bids.get(Standing.INTERVAL, 0)
+    return ExplainedCount(exact, interval, sum(bids.values()) if declined is None else declined)
 
 
 def _displaced(document: dict[str, Any] | None) -> DisplacedFacts | None:

@@ -15,12 +15,15 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from allocation.counterfactuals import Standing, Verdict
+from allocation.outcome import Reason
 from broker.access import Action, Actor, may
 from broker.counterfactuals.questions import what_if_of
 from broker.counterfactuals.tables import QuestionRow
 from broker.dashboards.receipts import Receipt
 from broker.policy.rules import BARRED_REASONS
 
+NEVER_ASKED = (*BARRED_REASONS, Reason.OVERRIDE)
+"""Reasons that no other offer would have changed."""
 LATE_AFTER = dt.timedelta(minutes=1)
 """How long a question waits before its page says how a worker is started."""
 
@@ -94,13 +97,13 @@ def asking(
     if decline is None or decline.alternative is None:
         return None
     may_ask = may(actor, Action.ASK_WHAT_WOULD_HAVE_WON, team_id=screen.team_id)
-    rows = _questions(session, screen.run.run_id, bid_id)
+    rows = _questions(session, screen.run.market_run_id, bid_id)
     exact = next((row for row in rows if what_if_of(row.document) is None), None)
     what_ifs = [_what_if(row) for row in rows if row is not exact] if may_ask else []
     spare_days = screen.round.days - decline.alternative.span_days
     return Asking(
         may_ask=may_ask,
-        is_computable=decline.reason not in BARRED_REASONS and not screen.run.report.floors,
+        is_computable=decline.reason not in NEVER_ASKED and not screen.run.report.floors,
         exact=_exact_progress(screen, exact),
         exact_asked_at=exact.asked_at if exact else None,
         what_ifs=tuple(what_ifs),

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from broker.dashboards.counterfactuals import ChangeFacts, DisplacedFacts, WinningFacts
+from broker.dashboards.overrides import BidOverride
 from broker.dashboards.questions import Asking, WhatIfFacts
 from broker.dashboards.receipts import AlternativeFacts, AwardFacts, DeclineFacts, Receipt
 
@@ -42,6 +43,8 @@ def receipt_document(receipt: Receipt, asking: Asking | None) -> Document:
             {"alternative": bar.alternative, "reason": bar.reason, "detail": bar.detail}
             for bar in receipt.score.bars
         ],
+        "revision": receipt.run.revision,
+        "override": _override(receipt.override) if receipt.override else None,
         "award": _award(receipt.award) if receipt.award else None,
         "decline": _decline(receipt.decline) if receipt.decline else None,
         "days": [
@@ -58,6 +61,16 @@ def receipt_document(receipt: Receipt, asking: Asking | None) -> Document:
         "what_ifs": [_what_if(one) for one in asking.what_ifs]
         if asking and asking.may_ask
         else None,
+    }
+
+
+def _override(one: BidOverride) -> Document:
+    return {
+        "override_id": one.override_id,
+        "revision": one.revision,
+        "reason": one.reason,
+        "price": one.price,
+        "is_about_this_bid": one.is_about_it,
     }
 
 

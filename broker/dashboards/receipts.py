@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Select, and_, select
 from sqlmodel import Session
 
+from allocation.outcome import Reason
 from broker.dashboards.briefs import PublishedRun, RoundBrief, find_decided, published_run
 from broker.dashboards.counterfactuals import WinningFacts, winning_facts
 from broker.dashboards.heatmaps import DayUse, day_use
+from broker.dashboards.overrides import BidOverride, override_of_bid
 from broker.dashboards.sources import (
     ALTERNATIVE,
     AWARD,
@@ -144,7 +146,8 @@ class ScoreFacts:
 class Receipt:
     """The decision on one bid: exactly one of `award` and `decline` is there.
 
-    Shape: `place` holds the days of the pool that decided it, over the days the bid could use.
+    Shape: `place` holds the days of the pool that decided it, over the days the bid could use;
+    `override` is the one that last decided the bid otherwise.
     """
 
     bid_key: str
@@ -159,6 +162,7 @@ class Receipt:
     decline: DeclineFacts | None
     place: tuple[DayUse, ...]
     score: ScoreFacts
+    override: BidOverride | None
 
 
 def receipt(session: Session, bid_id: str) -> Receipt:
@@ -174,7 +178,7 @@ def receipt(session: Session, bid_id: str) -> Receipt:
     if run is None:
         raise NotFound(f"There is no receipt {bid_id}.", receipt=bid_id)
     alternatives = _alternatives(session, bid_id)
-    decline = _decline(session, run.run_id, bid_id, alternatives)
+    decline = _decline(session, run, bid_id, alternatives)
     return Receipt(
         bid_key=bid["bid_key"],
         title=bid["title"],
@@ -188,6 +192,7 @@ def receipt(session: Session, bid_id: str) -> Receipt:
         decline=decline,
         place=_place(session, brief.id, decline),
         score=_score(session, bid["BidRow"], brief),
+        override=override_of_bid(session, brief.id, bid_id) if run.revision > 1 else None,
     )
 
 
@@ -263,7 +268,7 @@ def _award(
 
 
 def _decline(
-    session: Session, run_id: str, bid_id: str, alternatives: tuple[AlternativeFacts, ...]
+    session: Session, run: PublishedRun, bid_id: str, alternatives: tuple[AlternativeFacts, ...]
 ) -> DeclineFacts | None:
     row = session.execute(
         select(
@@ -275,11 +280,13 @@ def _decline(
         )
         .select_from(DECLINE)
         .outerjoin(POOL, POOL.c.id == DECLINE.c.pool_id)
-        .where(and_(DECLINE.c.run_id == run_id, DECLINE.c.bid_id == bid_id))
+        .where(and_(DECLINE.c.run_id == run.run_id, DECLINE.c.bid_id == bid_id))
     ).first()
     if row is None:
         return None
     asked = next((one for one in alternatives if one.number == row.alternative), None)
+    offer, market_run_id = row.minimum_winning_offer_credits, run.market_run_id
+    is_overridden = row.reason == Reason.OVERRIDE
     return DeclineFacts(
         reason=row.reason,
         alternative=asked,
@@ -289,8 +296,8 @@ def _decline(
         owner=row.owner,
         day=row.day,
         detail=row.detail,
-        winning=winning_facts(session, run_id, bid_id, row.minimum_winning_offer_credits),
-        list_cost_microcredits=_list_cost(session, run_id, asked) if asked else None,
+        winning=None if is_overridden else winning_facts(session, market_run_id, bid_id, offer),
+        list_cost_microcredits=_list_cost(session, run.run_id, asked) if asked else None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import FromClause, Select, and_, func, select
 from sqlmodel import Session
 
 from allocation.counterfactuals import Standing
@@ -25,8 +25,10 @@ from broker.dashboards.sources import (
     LIST_PRICE,
     POOL,
     PUBLISHED_RUN,
+    RUN,
     TEAM,
 )
+from broker.states import RunState
 
 BID_COLUMNS = (
     Column("bid_key", "Bid key", Kind.KEY, filtered=True, shown=False),
@@ -96,14 +98,17 @@ def _screen(session: Session, brief: RoundBrief, table: Table, question: Questio
     return ResultScreen(brief, run, list_rows(session, table, question))
 
 
-def award_table(round_id: str) -> Table:
-    """Return the table of a round's awards; offer, value and payment are of the whole award."""
+def award_table(round_id: str, speaking: FromClause = PUBLISHED_RUN) -> Table:
+    """Return the table of a round's awards; offer, value and payment are of the whole award.
+
+    `speaking` is the run that is read, by its round: that which speaks for it, if no other.
+    """
     chosen = and_(
         ALTERNATIVE.c.bid_id == AWARD.c.bid_id, ALTERNATIVE.c.number == AWARD.c.alternative
     )
     rows = (
-        _bids(round_id)
-        .join(AWARD, and_(AWARD.c.bid_id == BID.c.id, AWARD.c.run_id == PUBLISHED_RUN.c.run_id))
+        _bids(round_id, speaking)
+        .join(AWARD, and_(AWARD.c.bid_id == BID.c.id, AWARD.c.run_id == speaking.c.run_id))
         .join(ALTERNATIVE, chosen)
         .add_columns(
             ALTERNATIVE.c.tier,
@@ -118,19 +123,17 @@ def award_table(round_id: str) -> Table:
     return Table("awards", "Bids that won", AWARD_COLUMNS, rows, ("bid_key",))
 
 
-def decline_table(round_id: str) -> Table:
+def decline_table(round_id: str, speaking: FromClause = PUBLISHED_RUN) -> Table:
     """Return the table of a round's declines: the reason and the place that decided each."""
     rows = (
-        _bids(round_id)
-        .join(
-            DECLINE, and_(DECLINE.c.bid_id == BID.c.id, DECLINE.c.run_id == PUBLISHED_RUN.c.run_id)
-        )
+        _bids(round_id, speaking)
+        .join(DECLINE, and_(DECLINE.c.bid_id == BID.c.id, DECLINE.c.run_id == speaking.c.run_id))
         .outerjoin(POOL, POOL.c.id == DECLINE.c.pool_id)
         .outerjoin(
             COUNTERFACTUAL,
             and_(
-                COUNTERFACTUAL.c.run_id == DECLINE.c.run_id,
                 COUNTERFACTUAL.c.bid_id == DECLINE.c.bid_id,
+                DECLINE.c.reason != Reason.OVERRIDE,
                 COUNTERFACTUAL.c.standing == Standing.EXACT,
             ),
         )
@@ -149,7 +152,7 @@ def decline_table(round_id: str) -> Table:
     return Table("declines", "Bids that did not win, and why", DECLINE_COLUMNS, rows, ("bid_key",))
 
 
-def price_table(round_id: str) -> Table:
+def price_table(round_id: str, speaking: FromClause = PUBLISHED_RUN) -> Table:
     """Return the table of a round's list prices per pool, day and tier."""
     rows = (
         select(
@@ -160,15 +163,21 @@ def price_table(round_id: str) -> Table:
             LIST_PRICE.c.list_price_microcredits.label("list_price_credits"),
         )
         .select_from(LIST_PRICE)
-        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == LIST_PRICE.c.run_id)
+        .join(speaking, speaking.c.run_id == LIST_PRICE.c.run_id)
         .join(POOL, POOL.c.id == LIST_PRICE.c.pool_id)
-        .where(PUBLISHED_RUN.c.round_id == round_id)
+        .where(speaking.c.round_id == round_id)
     )
     caption = "List price per unit and day"
     return Table("prices", caption, PRICE_COLUMNS, rows, ("pool", "pool_key", "day", "tier"))
 
 
-def _bids(round_id: str) -> Select[tuple[str, str, str, str, str]]:
+def revision(run_id: str) -> FromClause:
+    """Return one published run by its round, as the tables read the one that speaks for it."""
+    published = and_(RUN.c.id == run_id, RUN.c.state == RunState.PUBLISHED)
+    return select(RUN.c.id.label("run_id"), RUN.c.round_id).where(published).subquery("revision")
+
+
+def _bids(round_id: str, speaking: FromClause) -> Select[tuple[str, str, str, str, str]]:
     """Return the bids of a round that is decided: none before."""
     return (
         select(
@@ -179,7 +188,7 @@ def _bids(round_id: str) -> Select[tuple[str, str, str, str, str]]:
             BID.c.id.label("receipt"),
         )
         .select_from(BID)
-        .join(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == BID.c.round_id)
+        .join(speaking, speaking.c.round_id == BID.c.round_id)
         .join(TEAM, TEAM.c.id == BID.c.team_id)
         .where(BID.c.round_id == round_id)
     )

@@ -305,7 +305,10 @@ def _reasons(session: Session, round_id: str) -> tuple[ReasonCount, ...]:
 
 
 def _explained(session: Session, run: PublishedRun | None) -> ExplainedCount | None:
-    return explained_count(session, run.run_id, run.report.counts.declined) if run else None
+    if run is None:
+        return None
+    declined = run.report.counts.declined if run.revision == 1 else None
+    return explained_count(session, run.market_run_id, declined)
 
 
 def _floors(session: Session, run: PublishedRun | None) -> tuple[FloorRow, ...]:

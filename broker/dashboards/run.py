@@ -11,25 +11,33 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import FromClause, select
 from sqlmodel import Session, col
 
 from allocation.outcome import Outcome, Report
 from allocation.wire import report_from_document
 from broker.access import Action, Actor, may, require
-from broker.dashboards.briefs import RoundBrief, find_round
+from broker.dashboards.briefs import RoundBrief, find_round, published_run
 from broker.dashboards.comparisons import Difference, difference
-from broker.dashboards.listings import Listing, Question, list_rows
+from broker.dashboards.listings import Listing, Question, Table, list_rows
+from broker.dashboards.results import award_table, decline_table, price_table, revision
 from broker.dashboards.round_runs import Snapshot, asked_by, snapshot_of, stages_of_run
 from broker.dashboards.sources import ROUND, RUN
 from broker.errors import NotFound
+from broker.overrides.tables import OverrideRow
 from broker.policy.comparing import Decided
 from broker.run_outcomes import decided_by, kept_outcome, published_decision
 from broker.states import RunPurpose, RunState
 from broker.tables import RunRow
 
+TABLES: Mapping[str, Callable[[str, FromClause], Table]] = {
+    "awards": award_table,
+    "declines": decline_table,
+    "prices": price_table,
+}
 KNOWN = (RunState.CHECKED, RunState.PUBLISHED)
 
 
@@ -75,6 +83,7 @@ class RunScreen:
     round: RoundBrief
     snapshot: Snapshot | None
     run: RunFacts
+    override_id: str | None
     stages: Listing
     others: tuple[OtherRun, ...]
     compared: OtherRun | None
@@ -103,6 +112,7 @@ def run_screen(
         round=brief,
         snapshot=snapshot_of(session, row.round_id),
         run=_facts(row, brief, name),
+        override_id=_override_id(session, row),
         stages=list_rows(session, stages_of_run(run_id), stages),
         others=tuple(map(_brief, others)),
         compared=_brief(compared) if compared else None,
@@ -114,6 +124,44 @@ def run_screen(
 def find_run_id(session: Session, run_id: str) -> str:
     """Return the id of a run that is there. Raises: NotFound."""
     return _find(session, run_id)[0].id
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionScreen:
+    """One list of what a published revision decided; `is_speaking` while no later one is out."""
+
+    round: RoundBrief
+    run_id: str
+    revision: int
+    is_speaking: bool
+    rows: Listing
+
+
+def revision_screen(session: Session, run_id: str, what: str, question: Question) -> RevisionScreen:
+    """Return the awards, declines or prices of a revision as it was published.
+
+    Raises: NotFound if no such run is published.
+    """
+    row, brief = _published(session, run_id)
+    table = TABLES[what](brief.id, revision(run_id))
+    newest = published_run(session, brief.id)
+    is_speaking = newest is not None and newest.run_id == run_id
+    rows = list_rows(session, table, question)
+    return RevisionScreen(brief, run_id, row.revision, is_speaking, rows)
+
+
+def revision_table(session: Session, run_id: str, what: str) -> Table:
+    """Return a table of a published revision. Raises: NotFound."""
+    _, brief = _published(session, run_id)
+    return TABLES[what](brief.id, revision(run_id))
+
+
+def _published(session: Session, run_id: str) -> tuple[RunRow, RoundBrief]:
+    row, key, _ = _find(session, run_id)
+    brief = find_round(session, key)
+    if row.state != RunState.PUBLISHED or not brief.is_decided:
+        raise NotFound(f"Run {run_id[:64]} has published no result.", run_id=run_id)
+    return row, brief
 
 
 def rehearsed_outcome(session: Session, actor: Actor, run_id: str) -> Outcome:
@@ -157,6 +205,14 @@ def _facts(row: RunRow, brief: RoundBrief, name: str) -> RunFacts:
         outcome_sha256=row.outcome_sha256,
         report=report if row.state in KNOWN else None,
     )
+
+
+def _override_id(session: Session, row: RunRow) -> str | None:
+    """Return the override that a run solved; a first revision has none."""
+    if row.revision == 1:
+        return None
+    solved = select(col(OverrideRow.id)).where(col(OverrideRow.run_id) == row.id)
+    return session.scalars(solved).first()
 
 
 def _others(session: Session, row: RunRow) -> tuple[RunRow, ...]:

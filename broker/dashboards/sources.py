@@ -113,6 +113,15 @@ PUBLISHED_RUN = _published_runs()
 """The run that speaks for each decided round: its newest published revision."""
 
 
+MARKET_RUN = (
+    select(RUN.c.id.label("run_id"), ROUND.c.id.label("round_id"))
+    .join(ROUND, ROUND.c.id == RUN.c.round_id)
+    .where(RUN.c.state == RunState.PUBLISHED, RUN.c.revision == 1, ROUND.c.state.in_(DECIDED))
+    .cte("market_run")
+)
+"""The run that decided each round before anybody overrode it: what the market made of its bids."""
+
+
 def holdings(round_id: str) -> Select[Any]:
     """Return one row per item of a published round's awards: which units, from when to when."""
     return all_holdings().where(PUBLISHED_RUN.c.round_id == round_id)

@@ -74,7 +74,7 @@ def settle_round(session: Session, row: RoundRow, run: RunRow, change: Change) -
     """
     ensure_endowed(session, row, change)
     hold_round(session, row, change)
-    payments = tuple(_payments(session, run))
+    payments = tuple(payments_of(session, run))
     settlement = Journal(
         JournalKind.SETTLEMENT, f"settlement/{run.id}", payments, round_id=row.id, run_id=run.id
     )
@@ -156,7 +156,8 @@ def _largest_cost(session: Session, row: RoundRow) -> dict[str, int]:
     return {team: min(limit, costs.get(team, 0)) for team, limit in session.execute(bidders)}
 
 
-def _payments(session: Session, run: RunRow) -> Iterator[Transfer]:
+def payments_of(session: Session, run: RunRow) -> Iterator[Transfer]:
+    """Yield what the awards of a run cost, each from what is held for its team."""
     awards = (
         select(col(BidRow.team_id), col(BidRow.id), col(AwardRow.payment_credits))
         .join(AwardRow, col(AwardRow.bid_id) == col(BidRow.id))

@@ -145,6 +145,40 @@ def tell_published(session: Session, row: RoundRow, run: RunRow, at: dt.datetime
         tell(session, people[team_id], notice, at)
 
 
+def tell_override_solved(
+    session: Session, row: RoundRow, override_id: str, author: str, at: dt.datetime
+) -> None:
+    """Tell the platform admins that a second person has to decide about an override."""
+    sentence = (
+        f"An override of {row.name} is proposed and its price is known: approve or refuse it."
+    )
+    path = f"/overrides/{override_id}"
+    notice = Notice(NoticeKind.TO_APPROVE, f"override/{override_id}", sentence, path)
+    tell(session, _admins(session, besides={author}), notice, at)
+
+
+def settle_override(session: Session, override_id: str, at: dt.datetime) -> None:
+    """Ask nobody any more to decide about an override."""
+    settle(session, NoticeKind.TO_APPROVE, f"override/{override_id}", at)
+
+
+def tell_overridden(
+    session: Session, row: RoundRow, before: RunRow, run: RunRow, at: dt.datetime
+) -> None:
+    """Tell every team whose bids an override decided otherwise, or that pays something else."""
+    changed = [*_decided_otherwise(session, before, run)]
+    people = _people_of(session, changed)
+    for team_id, name in _names(session, changed):
+        notice = Notice(
+            NoticeKind.RESULT_PUBLISHED,
+            f"{row.key}/{run.revision}/{team_id}",
+            f"An override changed what {name} was awarded in {row.name}: see revision "
+            f"{run.revision} and why.",
+            f"/runs/{run.id}",
+        )
+        tell(session, people[team_id], notice, at)
+
+
 # --- deliveries --------------------------------------------------------------------------------
 
 
@@ -333,6 +367,28 @@ def _lost(session: Session, run: RunRow) -> Mapping[str, int]:
         .group_by(col(BidRow.team_id))
     )
     return {row.team_id: row.declines for row in rows}
+
+
+def _decided_otherwise(session: Session, before: RunRow, run: RunRow) -> frozenset[str]:
+    """Return the teams with an award that only one of two runs has, just as it is."""
+    awards = [_awards_of(session, one) for one in (before, run)]
+    return frozenset(team_id for team_id, *_ in awards[0] ^ awards[1])
+
+
+def _awards_of(session: Session, run: RunRow) -> set[tuple[str, str, int, dt.date, int, int]]:
+    rows = session.execute(
+        select(
+            col(BidRow.team_id),
+            col(AwardRow.bid_id),
+            col(AwardRow.alternative),
+            col(AwardRow.start),
+            col(AwardRow.lots),
+            col(AwardRow.payment_credits),
+        )
+        .join(BidRow, col(BidRow.id) == col(AwardRow.bid_id))
+        .where(col(AwardRow.run_id) == run.id)
+    )
+    return {tuple(row) for row in rows}
 
 
 def _speaking_run(session: Session, row: RoundRow) -> RunRow | None:

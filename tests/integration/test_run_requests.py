@@ -11,9 +11,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from allocation.baselines import Placed
 from allocation.options import Options, Progress
-from allocation.outcome import Outcome
+from allocation.outcome import Outcome, Placed
 from allocation.problem import BidKey, Problem
 from broker.access import Actor, Role
 from broker.audit import ActorId

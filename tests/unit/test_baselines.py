@@ -8,7 +8,8 @@ from fractions import Fraction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from allocation.baselines import Placed, density_greedy, first_come, value_of
+from allocation.baselines import density_greedy, first_come, value_of
+from allocation.outcome import Placed
 from allocation.problem import Bid, Problem, Tier
 from tests.builders import (
     a_bid,

@@ -9,11 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allocation.baselines import Placed
 from allocation.judge import check_outcome
 from allocation.judge.certificate import certified_bound
 from allocation.judge.ground import survey
-from allocation.outcome import Certificate, Outcome, Pricing, Reason
+from allocation.outcome import Certificate, Outcome, Placed, Pricing, Reason
 from allocation.problem import BidKey, Problem
 from tests.builders import a_bid, a_pool, a_problem, a_team, an_alternative, an_item, some_units
 from tests.outcomes import a_judged_outcome, an_outcome, sealed

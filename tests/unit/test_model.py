@@ -71,6 +71,14 @@ def test_every_family_of_the_model_page_is_named_in_the_solver_and_built_where_i
         assert any(f"def {function}(" in source.read_text(encoding="utf-8") for source in sources)
 
 
+def test_what_builds_an_override_is_where_the_model_page_says() -> None:
+    rows = re.findall(r"^\| (O\d) \|[^|]*\| `(\w+)\.(\w+)` \|", MODEL, re.MULTILINE)
+    assert [tag for tag, *_ in rows] == ["O1", "O2", "O3", "O4"]
+    for _, module, function in rows:
+        source = Path(allocation.__file__).parent / "engine" / f"{module}.py"
+        assert f"def {function}(" in source.read_text(encoding="utf-8")
+
+
 def test_every_judge_that_the_model_page_names_exists() -> None:
     judges = set(re.findall(r"`(check_\w+)`", MODEL))
     sources = (Path(allocation.__file__).parent / "judge").rglob("*.py")

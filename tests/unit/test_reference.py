@@ -6,7 +6,7 @@ from itertools import product
 
 from hypothesis import HealthCheck, given, settings
 
-from allocation.baselines import Placed
+from allocation.outcome import Placed
 from allocation.problem import Bid, Problem
 from tests.outcomes import eligible_starts, room_after
 from tests.reference import best_outcome, tie_break_weight
