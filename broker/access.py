@@ -38,6 +38,7 @@ class Scope(StrEnum):
     WRITE_BIDS = "bids:write"
     BRING_BIDS = "bids:bring"
     READ_CREDITS = "credits:read"
+    READ_AUDIT = "audit:read"
     WRITE_ROUNDS = "rounds:write"
     RUN_ROUNDS = "rounds:run"
     WRITE_POOLS = "pools:write"
@@ -88,6 +89,7 @@ class Action(StrEnum):
     MANAGE_PEOPLE = "manage-people"
     SET_PASSWORD = "set-password"  # noqa: S105  # the name of an action
     GRANT_ROLE = "grant-role"
+    READ_AUDIT = "read-audit"
     READ_TEAMS = "read-teams"
     MANAGE_TEAMS = "manage-teams"
     ISSUE_SERVICE_TOKEN = "issue-service-token"  # noqa: S105  # the name of an action
@@ -181,6 +183,7 @@ _RULES: Mapping[Action, _Rule] = {
     Action.MANAGE_PEOPLE: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.SET_PASSWORD: _Rule(roles=frozenset({Role.SERVICE})),
     Action.GRANT_ROLE: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.READ_AUDIT: _Rule(roles=_READERS),
     Action.READ_TEAMS: _Rule(roles=frozenset({Role.SERVICE}), is_for_every_person=True),
     Action.MANAGE_TEAMS: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.ISSUE_SERVICE_TOKEN: _Rule(roles=frozenset({Role.SERVICE})),
@@ -200,6 +203,7 @@ _IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
     Scope.WRITE_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.PLACE_BID}),
     Scope.BRING_BIDS: frozenset({Action.BRING_BIDS}),
     Scope.READ_CREDITS: frozenset({Action.READ_TEAM_CREDITS}),
+    Scope.READ_AUDIT: frozenset({Action.READ_AUDIT}),
     Scope.WRITE_ROUNDS: frozenset(
         {
             Action.OPEN_ROUND,
@@ -289,6 +293,24 @@ def _is_in_scope(actor: Actor, action: Action) -> bool:
     return actor.scopes is None or any(action in _IN_SCOPE[scope] for scope in actor.scopes)
 
 
+def require_scope(actor: Actor, action: Action) -> None:
+    """Let somebody pass who is known, and whose token, if any, is for an action.
+
+    For lists that hold of everything only what the asker may read.
+
+    Raises: SignInNeeded, NotAllowed.
+    """
+    if not is_known(actor):
+        raise SignInNeeded("Sign in first.", hint="Only people whom the market knows may do this.")
+    if not _is_in_scope(actor, action):
+        raise _out_of_scope(action)
+
+
+def _out_of_scope(action: Action) -> NotAllowed:
+    hint = "Use a token that has the scope for it."
+    return NotAllowed(f"The scopes of this token do not let it {_in_words(action)}.", hint=hint)
+
+
 def require(
     actor: Actor,
     action: Action,
@@ -309,8 +331,7 @@ def require(
     if not _is_in_scope(actor, action):
         owner = replace(actor, scopes=None)
         require(owner, action, team_id=team_id, pool_id=pool_id, person_id=person_id)
-        hint = "Use a token that has the scope for it."
-        raise NotAllowed(f"The scopes of this token do not let it {_in_words(action)}.", hint=hint)
+        raise _out_of_scope(action)
     if action in _HIDDEN and not may(
         actor, _HIDDEN[action], team_id=team_id, pool_id=pool_id, person_id=person_id
     ):

@@ -136,9 +136,14 @@ def _question(address: str) -> str:
 # --- knowing the routes ------------------------------------------------------------------------
 
 
+def pages_of(app: Flask) -> Iterator[Rule]:
+    """Return the routes that people use; those of programs know no browser (tests/api.py)."""
+    return (rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("api."))
+
+
 def addresses_of(app: Flask, words: Words, method: str = "GET") -> list[str]:
-    """Return every route of a method with everything that may stand for its arguments."""
-    rules = (rule for rule in app.url_map.iter_rules() if method in (rule.methods or ()))
+    """Return every page's route of a method with everything that may stand for its arguments."""
+    rules = (rule for rule in pages_of(app) if method in (rule.methods or ()))
     return [address for rule in rules for address in _filled(rule, words)]
 
 

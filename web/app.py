@@ -14,6 +14,7 @@ from broker.db import connect
 from web import assets, auth, csrf, desk, errors, filters, grids, headers, navigation, wording
 from web.access_grants import access_grants
 from web.accounts import accounts
+from web.api.routes import api
 from web.approvals import approvals
 from web.bid_filling import filling
 from web.bids import bids
@@ -76,6 +77,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         filling,
         calendars,
         health,
+        api,
     ):
         app.register_blueprint(blueprint)
     return app

@@ -22,6 +22,8 @@ from web.desk import market, now, write
 SESSION_COOKIE = "broker-session"
 NEVER_SIGNED_IN = frozenset({"static", "health.alive", "health.ready"})
 """What answers the same to everybody, without asking who it is."""
+PROGRAMS = "api"
+"""The part of the application whose callers have tokens; cookies count for nothing there."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -67,7 +69,7 @@ def sign_in_required(view: Callable[P, R]) -> Callable[P, R]:
 
 def _recognise() -> None:
     secret = read_cookie(SESSION_COOKIE)
-    if not secret or request.endpoint in NEVER_SIGNED_IN:
+    if not secret or request.endpoint in NEVER_SIGNED_IN or request.blueprint == PROGRAMS:
         return
     at = now()
     with market() as session:

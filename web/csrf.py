@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from broker.errors import NotAllowed
-from web.auth import SESSION_COOKIE, current_actor, signed_in
+from web.auth import PROGRAMS, SESSION_COOKIE, current_actor, signed_in
 from web.cookies import give_cookie, new_secret, read_cookie
 
 FIELD, HEADER, COOKIE = "csrf_token", "X-CSRF-Token", "broker-form"
@@ -46,6 +46,8 @@ def token_of(secret: str, actor_id: str) -> str:
 def _check_request() -> None:
     """Refuse what does not come from our own page. Raises: NotAllowed."""
     if request.method in SAFE or isinstance(request.routing_exception, HTTPException):
+        return
+    if request.blueprint == PROGRAMS:
         return
     if not _is_from_here():
         raise NotAllowed("This was not sent from a page of this market.", hint=GO_BACK)

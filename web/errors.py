@@ -25,6 +25,7 @@ from broker.errors import (
     TooManyAttempts,
     WrongSchema,
 )
+from web.api.problems import is_for_programs, problem
 
 log = structlog.get_logger()
 
@@ -119,6 +120,8 @@ def _of_ours(error: Exception) -> Response:
 
 
 def _page(status: int, sentence: str = "") -> Response:
+    if is_for_programs():
+        return problem(status, sentence or SENTENCES.get(status, ""))
     headline = HEADLINES.get(status, "That did not work")
     text = sentence or SENTENCES.get(status, "")
     page = render_template("pages/error.html", status=status, headline=headline, sentence=text)

@@ -33,10 +33,10 @@ def export(table: Table, rows: tuple[Row, ...], name: str, ending: str) -> Respo
 def _as_csv(table: Table, rows: tuple[Row, ...]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    columns = _handed_out(table)
+    columns = handed_out(table)
     writer.writerow(column.key for column in columns)
     for row in rows:
-        values = (_plain(column, row[column.key]) for column in columns)
+        values = (plain(column, row[column.key]) for column in columns)
         writer.writerow(_cell(value) for value in values)
     return out.getvalue()
 
@@ -52,18 +52,19 @@ def _as_json(table: Table, rows: tuple[Row, ...]) -> str:
         "caption": table.caption,
         "total": len(rows),
         "rows": [
-            {column.key: _plain(column, row[column.key]) for column in _handed_out(table)}
+            {column.key: plain(column, row[column.key]) for column in handed_out(table)}
             for row in rows
         ],
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _handed_out(table: Table) -> tuple[Column, ...]:
+def handed_out(table: Table) -> tuple[Column, ...]:
+    """Return the columns of a table that programs get."""
     return tuple(column for column in table.columns if column.handed_out)
 
 
-def _plain(column: Column, value: Any) -> str | int | float | None:
+def plain(column: Column, value: Any) -> str | int | float | None:
     """Return a value as programs read it."""
     if value is None:
         return None

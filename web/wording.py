@@ -46,6 +46,7 @@ SCOPES: Mapping[str, str] = {
     Scope.WRITE_BIDS: "draft, submit and withdraw bids of teams that you lead",
     Scope.BRING_BIDS: "bring in the bids of all teams",
     Scope.READ_CREDITS: "read balances and ledgers",
+    Scope.READ_AUDIT: "read the audit log",
     Scope.WRITE_ROUNDS: "announce, schedule, open, close and cancel rounds",
     Scope.RUN_ROUNDS: "run and rehearse rounds",
     Scope.WRITE_POOLS: "define pools and change what they offer",

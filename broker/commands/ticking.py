@@ -20,6 +20,7 @@ from broker.commands.notices import outbox_of_settings, remind_and_send, sentenc
 from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, say_json
 from broker.db import Database, transact
+from broker.idempotency import forget_answers
 from broker.notices.causes import counted
 from broker.notices.sending import Mailed
 from broker.people.sessions import forget_sessions
@@ -60,6 +61,7 @@ def tick_(
     handed_on = _hand_on(db, says=not (as_json or is_quiet))
     mails = _send_mails(db, environment, says=not (as_json or is_quiet))
     transact(db, lambda session: forget_sessions(session, _now(session)))
+    transact(db, lambda session: forget_answers(session, _now(session).at))
     sign_after(db, environment)
     if as_json:
         documents = [_document(ticked) for ticked in deeds]

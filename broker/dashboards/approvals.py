@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select
 from sqlmodel import Session, col
 
-from broker.access import Action, Actor, Role, TeamRole, may, nothing_here, require
+from broker.access import Action, Actor, Role, TeamRole, may, nothing_here, require, require_scope
 from broker.approvals.matrices import Matrix, Purpose, Step
 from broker.approvals.standings import STEP_WORDS
 from broker.approvals.steps import board_of, may_answer, people_who_may_answer
@@ -189,14 +189,14 @@ def approvals_screen(
 
 def approval_table(actor: Actor) -> Table:
     """Return the table of the requests that somebody may read. Raises: SignInNeeded."""
-    require(actor, Action.USE_ACCOUNT)
+    require_scope(actor, Action.READ_APPROVAL)
     rows = _requests().where(_readable(actor))
     return Table("approvals", "Requests for approvals", COLUMNS, rows, ("-asked_at", "request"))
 
 
 def approval_screen(session: Session, actor: Actor, request_id: str) -> ApprovalScreen:
     """Return one request. Raises: SignInNeeded; NotFound for whoever may not read it."""
-    require(actor, Action.USE_ACCOUNT)
+    require_scope(actor, Action.READ_APPROVAL)
     row = session.get(ApprovalRequestRow, request_id)
     if row is None:
         raise nothing_here()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from broker.access import Action, Actor, may, nothing_here, require
+from broker.access import Action, Actor, may, nothing_here, require, require_scope
 from broker.dashboards.credit_sources import (
     Sprint,
     Team,
@@ -87,7 +87,7 @@ def teams_screen(session: Session, actor: Actor, question: Question) -> TeamsScr
 
 def readable_teams(actor: Actor) -> Table:
     """Return the table of teams whose credits somebody may read. Raises: SignInNeeded."""
-    require(actor, Action.USE_ACCOUNT)
+    require_scope(actor, Action.READ_TEAM_CREDITS)
     return team_table(_readable(actor))
 
 

@@ -7,15 +7,29 @@ and `all_rows` with everything. It knows no screen, no URL and no file format.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Subquery, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    RowMapping,
+    Select,
+    String,
+    Subquery,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlmodel import Session
 
 from broker.errors import BrokerError
+from broker.tables import Day, Instant
 
 PAGE_ROWS = 50
 TEXT_LIMIT = 200
@@ -193,6 +207,70 @@ def _page(session: Session, table: Table, found: Select[Any], page: int) -> tupl
     else:
         window = found.add_columns(total.label(TOTAL)).limit(PAGE_ROWS).offset(first)
     return tuple(session.execute(window).mappings().all())
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some rows of a table, and after which row the next ones come; None where there are none."""
+
+    rows: tuple[Row, ...]
+    next_after: tuple[Any, ...] | None
+
+
+def rows_after(
+    session: Session,
+    table: Table,
+    filters: Mapping[str, str],
+    after: Sequence[Any] | None,
+    limit: int,
+) -> Stretch:
+    """Return the rows of a table that come after one of them, in the table's own order.
+
+    The place is that row's values in the order, so rows that come and go meanwhile neither repeat
+    nor hide others. Raises: InvalidQuestion for values that no row can have.
+    """
+    question = Question(filters=filters)
+    rows = table.rows.subquery()
+    conditions = [_matches(table, rows, *wanted) for wanted in question.wanted(table).items()]
+    if after is not None:
+        conditions.append(_comes_after(rows, table.order, after))
+    wanted_rows = select(rows).where(*conditions).order_by(*_order(table, rows, ""))
+    found = tuple(session.execute(wanted_rows.limit(limit + 1)).mappings().all())
+    shown = found[:limit]
+    keys = [key.removeprefix("-") for key in table.order]
+    is_last = len(found) <= limit
+    return Stretch(shown, None if is_last else tuple(shown[-1][key] for key in keys))
+
+
+def _comes_after(
+    rows: Subquery, order: Sequence[str], values: Sequence[Any]
+) -> ColumnElement[bool]:
+    """Say which rows come after one: later in a column, and alike in all before it."""
+    if len(order) != len(values):
+        raise InvalidQuestion("The cursor is not one of this list; begin without a cursor.")
+    ways: list[ColumnElement[bool]] = []
+    alike: list[ColumnElement[bool]] = []
+    for key, value in zip(order, values, strict=True):
+        column = rows.c[key.removeprefix("-")]
+        _check_value(column, value)
+        if value is not None:
+            later = column < value if key.startswith("-") else column > value
+            ways.append(and_(*alike, or_(later, column.is_(None))))
+        alike.append(column.is_not_distinct_from(value))
+    return or_(false(), *ways)
+
+
+def _check_value(column: ColumnElement[Any], value: Any) -> None:
+    """Make sure that a column may hold a value. Raises: InvalidQuestion."""
+    kinds: Mapping[type[Any], tuple[type[Any], ...]] = {
+        Day: (dt.date,),
+        Instant: (dt.datetime,),
+        Integer: (int,),
+        String: (str,),
+    }
+    fits = next((held for kind, held in kinds.items() if isinstance(column.type, kind)), ())
+    if value is not None and type(value) not in fits:
+        raise InvalidQuestion("The cursor is not one of this list; begin without a cursor.")
 
 
 def all_rows(session: Session, table: Table, question: Question) -> tuple[Row, ...]:

@@ -155,6 +155,18 @@ class ApiTokenRow(Table, table=True):
     revoked_at: dt.datetime | None = Field(default=None, sa_type=Instant)
 
 
+class ApiAnswerRow(Table, table=True):
+    """What a program was answered under a key of its own: asked again, it hears the same."""
+
+    __tablename__ = "api_answer"
+    __table_args__ = (CheckConstraint("key <> ''", name="answer_has_a_key"), STRICT)
+    asker: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    request_sha256: str = Field(sa_type=Text)
+    answer: str = Field(sa_type=Text)
+    answered_at: dt.datetime = Field(sa_type=Instant, index=True)
+
+
 class TeamRetirementRow(Table, table=True):
     """A team that takes part in no round announced from now on; the row goes if it comes back."""
 

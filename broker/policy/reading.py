@@ -68,36 +68,42 @@ def read_policy(content: bytes, name: str = WHOLE) -> Policy:
     return read_document(content, name, Policy, InvalidPolicy)
 
 
-def read_document(content: bytes, name: str, schema: type[P], refusal: type[InvalidInput]) -> P:
-    """Return what a text says by a schema. Raises: the refusal with every finding."""
-    findings = list(_findings_in_text(content))
+def read_document(
+    content: bytes, name: str, schema: type[P], refusal: type[InvalidInput], whole: str = WHOLE
+) -> P:
+    """Return what a text says by a schema; `whole` names all of it where a finding is about that.
+
+    Raises: the refusal with every finding.
+    """
+    findings = list(_findings_in_text(content, whole))
     if findings:
         raise refusal(name[:64], findings)
     try:
         return schema.model_validate_json(content.decode("utf-8-sig"))
     except ValidationError as error:
-        raise refusal(name[:64], sorted(map(_finding, error.errors()))) from error
+        found = sorted(_finding(one, whole) for one in error.errors())
+        raise refusal(name[:64], found) from error
 
 
-def _findings_in_text(content: bytes) -> Iterator[str]:
+def _findings_in_text(content: bytes, whole: str) -> Iterator[str]:
     """Say why a text is no JSON at all, or an ambiguous one."""
     if len(content) > MOST_BYTES:
-        yield f"{WHOLE}: is larger than {MOST_BYTES} bytes; keep to what people can read."
+        yield f"{whole}: is larger than {MOST_BYTES} bytes; keep to what people can read."
         return
     try:
         json.loads(
             content.decode("utf-8-sig"), object_pairs_hook=_without_twins, parse_constant=_refuse
         )
     except UnicodeDecodeError:
-        yield f"{WHOLE}: is not UTF-8; save the file as UTF-8."
+        yield f"{whole}: is not UTF-8; save the file as UTF-8."
     except json.JSONDecodeError as error:
         yield f"line {error.lineno}: is not JSON ({error.msg}); correct it there."
     except RecursionError:
-        yield f"{WHOLE}: is nested too deeply; write one object as the documents show it."
+        yield f"{whole}: is nested too deeply; write one object as the documents show it."
     except _TwiceError as error:
-        yield f"{WHOLE}: {error}; keep one of them."
+        yield f"{whole}: {error}; keep one of them."
     except ValueError as error:
-        yield f"{WHOLE}: {error}; write whole numbers."
+        yield f"{whole}: {error}; write whole numbers."
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -111,17 +117,17 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _finding(error: ErrorDetails) -> str:
+def _finding(error: ErrorDetails, whole: str) -> str:
     """Say one error of the schema in the words of the market."""
     facts = {"error": error["msg"], **error.get("ctx", {}), "input": _shown(error["input"])}
     said = _SAID.get(error["type"], "{error}; correct it").format_map(facts)
-    return f"{_where(error['loc'])}: {said}."
+    return f"{_where(error['loc'], whole)}: {said}."
 
 
-def _where(path: tuple[int | str, ...]) -> str:
+def _where(path: tuple[int | str, ...], whole: str) -> str:
     """Write a path such as `themes[2].name`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step[:64]}" for step in path)
-    return "".join(steps).lstrip(".") or WHOLE
+    return "".join(steps).lstrip(".") or whole
 
 
 def _shown(value: object) -> str:

@@ -65,9 +65,9 @@ class Changed:
 
 
 def define_pool(
-    session: Session, actor: Actor, wish: PoolWish, owner_key: str, at: dt.datetime
+    session: Session, actor: Actor, wish: PoolWish, owner_key: str | None, at: dt.datetime
 ) -> Changed:
-    """Define a pool that was not there, and propose who answers for it.
+    """Define a pool that was not there, and propose who answers for it, where somebody is named.
 
     Raises: NotAllowed; InvalidPool; Refused if the key is taken; NotFound for the owner.
     """
@@ -82,20 +82,21 @@ def define_pool(
         raise InvalidPool(wish.pool_key[:64], findings)
     if session.scalars(select(PoolRow).where(col(PoolRow.key) == wish.pool_key)).first():
         raise Refused(f"There is a pool {wish.pool_key} already.", hint="Take another key.")
-    owner = find_person(session, owner_key)
+    owner = None if owner_key is None else find_person(session, owner_key)
     pool = PoolRow(
         id=str(uuid4()),
         key=wish.pool_key,
         name=wish.definition.name,
         kind=wish.definition.kind,
         unit=wish.definition.unit,
-        owner=owner.name,
+        owner=owner.name if owner else "",
     )
     session.add(pool)
     session.flush()
     record(session, Change(actor.id, at), "pool.registered", f"pool:{pool.key}")
     changed = _decide_alone(session, pool, wish, actor, at)
-    propose_grant(session, actor, Grant(owner_key, POOL_OWNER, pool_key=pool.key), at)
+    if owner is not None:
+        propose_grant(session, actor, Grant(owner.key, POOL_OWNER, pool_key=pool.key), at)
     return changed
 
 

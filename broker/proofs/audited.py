@@ -30,6 +30,7 @@ Salts = Mapping[str, str]
 """What is hashed before a row, by its key."""
 
 NOT_AUDITED: Mapping[str, str] = {
+    "api_answer": "what programs were answered; what was done for it has events of its own",
     "asked_pool": "copied from the items at the close, to find bids by their pool",
     "audit_checkpoint": "the log's own: every line is signed",
     "audit_event": "the log itself",

@@ -32,6 +32,7 @@ from tests.cast import (
     signed_in,
     stranger,
 )
+from tests.crawling import pages_of
 from tests.markets import NOON, run_it
 from tests.route_matrix import (
     MATRIX,
@@ -185,7 +186,7 @@ def test_no_route_is_missing_in_the_matrix(app: Flask, ids: Mapping[str, str]) -
     }
     there = {
         (rule.endpoint, method)
-        for rule in app.url_map.iter_rules()
+        for rule in pages_of(app)
         for method in rule.methods or ()
         if method not in {"HEAD", "OPTIONS"}
     }

@@ -40,7 +40,7 @@ from broker.tables import BidRow, PoolRow, RoundRow, TeamRow
 from tests.bid_markets import a_draft, team_id
 from tests.cast import ADMIN, FORM_SECRET, LEAD, OTHER_LEAD, OWNER, Browser, actor, stranger
 from tests.commands import Broker
-from tests.crawling import Said, Visit, Words, addresses_of, said_by
+from tests.crawling import Said, Visit, Words, addresses_of, pages_of, said_by
 from tests.markets import ADA, a_database
 from tests.postgresql import a_market, open_market
 from tests.screens import app_over
@@ -259,7 +259,7 @@ def unanswered(file: Path, told: Told) -> set[str]:
             for asked, said in told.items()
             if said.status == OK and " " not in asked.partition(": ")[2]
         }
-        rules = app.url_map.iter_rules()
+        rules = pages_of(app)
         return {rule.endpoint for rule in rules if "GET" in (rule.methods or ())} - read
 
 

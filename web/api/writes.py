@@ -1,0 +1,396 @@
+"""What programs change: the same services as the pages, one call each.
+
+A call returns what it changed as a document. Who may do what is decided by the services.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from allocation.errors import InvalidProblem
+from allocation.folders import PoolLabel, RoundFolder
+from allocation.problem import DayUnits, Pool, PoolKey, Problem, RoundKey, Team, TeamKey
+from broker.approvals.decisions import Answer, DecideApproval, decide
+from broker.approvals.requests import ApprovalWish, request_approval, withdraw_request
+from broker.bids.drafts import draft_from
+from broker.bids.reading import find_bid
+from broker.bids.writing import BidWish, edit_bid, save_draft, submit_bid, withdraw_bid
+from broker.dashboards.my_bids import led_team_id
+from broker.deadlines import DeadlineWish, approve_deadline, propose_deadline, refuse_deadline
+from broker.deliveries.reports import ReportDelivery, report_delivery
+from broker.deliveries.verdicts import GiveVerdict, Verdict, give_verdict
+from broker.errors import InvalidRound
+from broker.people.teams import add_team, bring_team_back, rename_team, retire_team
+from broker.policy.documents import Part
+from broker.policy.proposals import activate_policy, propose_policy, refuse_policy
+from broker.pools.calendars import Calendar, Maintenance, OtherDay, Units
+from broker.pools.changes import (
+    Changed,
+    PoolWish,
+    approve_change,
+    change_pool,
+    define_pool,
+    refuse_change,
+)
+from broker.pools.definitions import PoolDefinition
+from broker.round_documents import show_round
+from broker.rounds import Times, lock_round
+from broker.rounds_by_hand import (
+    announce_round,
+    cancel_round,
+    close_by_hand,
+    open_by_hand,
+    schedule_by_hand,
+)
+from broker.run_requests import ask_run
+from broker.sprints.versions import activate_rule, end_rule, propose_rule, refuse_rule
+from broker.states import BidState, RunPurpose
+from web.api import schemas
+from web.api.bodies import Nothing
+from web.api.commands import Call, Command, Document
+from web.api.reads import bid_document
+from web.desk import moment
+
+DONE: Document = {"done": True}
+
+
+# --- rounds ------------------------------------------------------------------------------------
+
+
+def _announce(call: Call[schemas.RoundIn]) -> Document:
+    body = call.body
+    times = Times(body.opens_at, body.closes_at)
+    try:
+        offer = _offer(body)
+    except InvalidProblem as error:
+        raise InvalidRound(body.round_key, [f"capacity: {error}"]) from error
+    announce_round(call.session, call.actor, offer, times, call.at)
+    return show_round(call.session, body.round_key)
+
+
+def _offer(body: schemas.RoundIn) -> RoundFolder:
+    problem = Problem(
+        round_key=RoundKey(body.round_key),
+        starts_on=body.starts_on,
+        days=body.days,
+        pools=tuple(Pool(PoolKey(p.pool_key), p.reserve_price_credits) for p in body.pools),
+        capacity=tuple(map(_units, body.capacity)),
+        commitments=tuple(map(_units, body.commitments)),
+        teams=tuple(Team(TeamKey(team.team_key), team.credits) for team in body.teams),
+    )
+    return RoundFolder(
+        problem=problem,
+        name=body.name,
+        pools={
+            PoolKey(p.pool_key): PoolLabel(
+                p.name, p.kind, p.unit, p.owner, p.description, p.classification
+            )
+            for p in body.pools
+        },
+        teams={TeamKey(team.team_key): team.name for team in body.teams},
+        titles={},
+    )
+
+
+def _units(line: schemas.UnitsIn) -> DayUnits:
+    return DayUnits(PoolKey(line.pool_key), line.day, line.reserved_units, line.spot_units)
+
+
+def _to_a_round(act: Callable[[Call[Any], str, Any], Any]) -> Callable[[Call[Any]], Document]:
+    """Do something to a round under its lock, at the moment at which the lock is held."""
+
+    def work(call: Call[Any]) -> Document:
+        key = call.where["key"]
+        lock_round(call.session, key)
+        act(call, key, moment(call.session))
+        return show_round(call.session, key)
+
+    return work
+
+
+def _schedule(call: Call[schemas.TimesIn], key: str, at: Any) -> None:
+    times = Times(call.body.opens_at, call.body.closes_at)
+    schedule_by_hand(call.session, call.actor, key, times, at)
+
+
+def _propose_deadline(call: Call[schemas.DeadlineIn]) -> Document:
+    key, body = call.where["key"], call.body
+    lock_round(call.session, key)
+    wish = DeadlineWish(key, body.closes_at, body.reason)
+    proposal = propose_deadline(call.session, call.actor, wish, moment(call.session))
+    return {"proposal_id": proposal}
+
+
+def _run(call: Call[schemas.RunIn]) -> Document:
+    purpose = RunPurpose(call.body.purpose)
+    request = ask_run(call.session, call.actor, call.where["key"], purpose, call.at)
+    return {"request_id": request}
+
+
+# --- bids --------------------------------------------------------------------------------------
+
+
+def _new_bid(call: Call[schemas.NewBidIn]) -> Document:
+    body = call.body
+    team_id = led_team_id(call.session, call.actor, body.team_key)
+    wish = BidWish(team_id, body.round_key, draft_from(body.draft.model_dump(mode="json")))
+    service = submit_bid if body.submit else save_draft
+    return bid_document(service(call.session, call.actor, wish, call.at))
+
+
+def _bid_again(call: Call[schemas.BidIn]) -> Document:
+    """Write another version: of a draft, which may be submitted with it, or of a submitted bid."""
+    body, bid_id = call.body, call.where["bid_id"]
+    bid, draft = (
+        find_bid(call.session, call.actor, bid_id),
+        draft_from(body.draft.model_dump(mode="json")),
+    )
+    if bid.state is BidState.SUBMITTED:
+        seen = body.expected_version
+        return bid_document(edit_bid(call.session, call.actor, bid_id, draft, seen, call.at))
+    wish = BidWish(bid.team_id, bid.round.key, draft, bid_id, body.expected_version)
+    service = submit_bid if body.submit else save_draft
+    return bid_document(service(call.session, call.actor, wish, call.at))
+
+
+def _withdraw(call: Call[schemas.SeenIn]) -> Document:
+    seen = call.body.expected_version
+    bid = withdraw_bid(call.session, call.actor, call.where["bid_id"], seen, call.at)
+    return bid_document(bid)
+
+
+# --- pools -------------------------------------------------------------------------------------
+
+
+def _define(call: Call[schemas.NewPoolIn]) -> Document:
+    body = call.body
+    wish = _pool_wish(body.pool_key, body.definition)
+    return _changed(define_pool(call.session, call.actor, wish, None, call.at))
+
+
+def _change_pool(call: Call[schemas.DefinitionIn]) -> Document:
+    wish = _pool_wish(call.where["key"], call.body)
+    return _changed(change_pool(call.session, call.actor, wish, call.at))
+
+
+def _pool_wish(key: str, body: schemas.DefinitionIn) -> PoolWish:
+    calendar = body.calendar
+    definition = PoolDefinition(
+        name=body.name,
+        unit=body.unit,
+        calendar=Calendar(
+            first_day=calendar.first_day,
+            week=tuple(map(_pair, calendar.week)),
+            exceptions=tuple(OtherDay(o.day, _pair(o.units), o.note) for o in calendar.exceptions),
+            maintenance=tuple(
+                Maintenance(m.day, _pair(m.away) if m.away else None, m.note)
+                for m in calendar.maintenance
+            ),
+            drains_from=calendar.drains_from,
+            is_paused=calendar.is_paused,
+        ),
+        reserve_price_credits=body.reserve_price_credits,
+        description=body.description,
+        classification=body.classification,
+    )
+    return PoolWish(key, definition, body.reason, body.follows)
+
+
+def _pair(units: schemas.UnitPairIn) -> Units:
+    return Units(units.reserved_units, units.spot_units)
+
+
+def _changed(changed: Changed) -> Document:
+    return {
+        "change_id": changed.version_id,
+        "version": changed.number,
+        "is_in_force": changed.is_in_force,
+    }
+
+
+# --- policy, sprints, teams ---------------------------------------------------------------------
+
+
+def _propose_policy(call: Call[schemas.DocumentIn]) -> Document:
+    content = json.dumps(dict(call.body.document), ensure_ascii=False).encode()
+    row = propose_policy(call.session, call.actor, content, call.body.reason, call.at)
+    return {"proposal_id": row.id, "document_sha256": row.document_sha256}
+
+
+def _activate_policy(call: Call[Nothing]) -> Document:
+    proposal = call.where["proposal_id"]
+    return {"version": activate_policy(call.session, call.actor, proposal, call.at)}
+
+
+def _propose_rule(call: Call[schemas.DocumentIn]) -> Document:
+    content = json.dumps(dict(call.body.document), ensure_ascii=False)
+    version = propose_rule(call.session, call.actor, content, call.body.reason, call.at)
+    return {"version": version}
+
+
+def _add_team(call: Call[schemas.NewTeamIn]) -> Document:
+    add_team(call.session, call.actor, call.body.team_key, call.body.name, call.at)
+    return {"team_key": call.body.team_key}
+
+
+def _rename_team(call: Call[schemas.NameIn]) -> Document:
+    rename_team(call.session, call.actor, call.where["key"], call.body.name, call.at)
+    return {"team_key": call.where["key"]}
+
+
+# --- approvals and deliveries -------------------------------------------------------------------
+
+
+def _ask(call: Call[schemas.ApprovalIn]) -> Document:
+    body = call.body
+    wish = ApprovalWish(
+        team_id=led_team_id(call.session, call.actor, body.team_key),
+        pool_key=body.pool_key,
+        purpose_key=body.purpose_key,
+        purpose=body.purpose,
+        most_credits=body.most_credits,
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+    )
+    return {"request_id": request_approval(call.session, call.actor, wish, call.at)}
+
+
+def _answer(call: Call[schemas.AnswerIn]) -> Document:
+    wish = DecideApproval(call.where["request_id"], Answer(call.body.answer), call.body.reason)
+    decide(call.session, call.actor, wish, call.at)
+    return DONE
+
+
+def _report(call: Call[schemas.ReportIn]) -> Document:
+    body = call.body
+    wish = ReportDelivery(
+        bid_id=call.where["bid_id"],
+        delivered_percent=body.delivered_percent,
+        evidence=body.evidence,
+        link=body.link,
+        follows=body.follows,
+        correction=body.correction,
+    )
+    return {"version": report_delivery(call.session, call.actor, wish, call.at)}
+
+
+def _verdict(call: Call[schemas.VerdictIn]) -> Document:
+    body = call.body
+    wish = GiveVerdict(call.where["bid_id"], body.version, Verdict(body.verdict), body.note)
+    return {"is_new": give_verdict(call.session, call.actor, wish, call.at)}
+
+
+def _plainly(service: Callable[..., Any], *names: str) -> Callable[[Call[Any]], Document]:
+    """Ask a service that needs no more than what the address names."""
+
+    def work(call: Call[Any]) -> Document:
+        service(call.session, call.actor, *(call.where[name] for name in names), call.at)
+        return DONE
+
+    return work
+
+
+def _open(call: Call[Nothing], key: str, at: Any) -> None:
+    open_by_hand(call.session, call.actor, key, at)
+
+
+def _close(call: Call[Nothing], key: str, at: Any) -> None:
+    close_by_hand(call.session, call.actor, key, at)
+
+
+def _cancel(call: Call[schemas.ReasonIn], key: str, at: Any) -> None:
+    cancel_round(call.session, call.actor, key, call.body.reason, at)
+
+
+def _post(
+    path: str, name: str, tag: str, schema: type[Part], work: Callable[[Call[Any]], Document]
+) -> Command[Any]:
+    return Command("POST", path, name, tag, schema, work)
+
+
+def _put(
+    path: str, name: str, tag: str, schema: type[Part], work: Callable[[Call[Any]], Document]
+) -> Command[Any]:
+    return Command("PUT", path, name, tag, schema, work)
+
+
+_DEADLINE, _CHANGE = "/rounds/<key>/deadline/<change_id>", "/pools/<key>/changes/<change_id>"
+_POLICY, _RULE = "/policy/proposals/<proposal_id>", "/sprints/rules/<int:version>"
+COMMANDS: tuple[Command[Any], ...] = (
+    _post("/rounds", "AnnounceRound", "rounds", schemas.RoundIn, _announce),
+    _put("/rounds/<key>/times", "ScheduleRound", "rounds", schemas.TimesIn, _to_a_round(_schedule)),
+    _post("/rounds/<key>/open", "OpenRound", "rounds", Nothing, _to_a_round(_open)),
+    _post("/rounds/<key>/close", "CloseRound", "rounds", Nothing, _to_a_round(_close)),
+    _post("/rounds/<key>/cancel", "CancelRound", "rounds", schemas.ReasonIn, _to_a_round(_cancel)),
+    _post("/rounds/<key>/runs", "AskForRun", "rounds", schemas.RunIn, _run),
+    _post(
+        "/rounds/<key>/deadline", "ProposeDeadline", "rounds", schemas.DeadlineIn, _propose_deadline
+    ),
+    _post(
+        f"{_DEADLINE}/approve",
+        "ApproveDeadline",
+        "rounds",
+        Nothing,
+        _plainly(approve_deadline, "key", "change_id"),
+    ),
+    _post(
+        f"{_DEADLINE}/refuse",
+        "RefuseDeadline",
+        "rounds",
+        Nothing,
+        _plainly(refuse_deadline, "key", "change_id"),
+    ),
+    _post("/bids", "NewBid", "bids", schemas.NewBidIn, _new_bid),
+    _put("/bids/<bid_id>", "WriteBid", "bids", schemas.BidIn, _bid_again),
+    _post("/bids/<bid_id>/withdraw", "WithdrawBid", "bids", schemas.SeenIn, _withdraw),
+    _post("/pools", "DefinePool", "pools", schemas.NewPoolIn, _define),
+    _put("/pools/<key>", "ChangePool", "pools", schemas.DefinitionIn, _change_pool),
+    _post(
+        f"{_CHANGE}/approve",
+        "ApprovePoolChange",
+        "pools",
+        Nothing,
+        _plainly(approve_change, "key", "change_id"),
+    ),
+    _post(
+        f"{_CHANGE}/refuse",
+        "RefusePoolChange",
+        "pools",
+        Nothing,
+        _plainly(refuse_change, "key", "change_id"),
+    ),
+    _post("/policy/proposals", "ProposePolicy", "policy", schemas.DocumentIn, _propose_policy),
+    _post(f"{_POLICY}/activate", "ActivatePolicy", "policy", Nothing, _activate_policy),
+    _post(
+        f"{_POLICY}/refuse",
+        "RefusePolicy",
+        "policy",
+        Nothing,
+        _plainly(refuse_policy, "proposal_id"),
+    ),
+    _post("/sprints/rules", "ProposeRule", "sprints", schemas.DocumentIn, _propose_rule),
+    _post(
+        f"{_RULE}/activate", "ActivateRule", "sprints", Nothing, _plainly(activate_rule, "version")
+    ),
+    _post(f"{_RULE}/refuse", "RefuseRule", "sprints", Nothing, _plainly(refuse_rule, "version")),
+    _post(f"{_RULE}/end", "EndRule", "sprints", Nothing, _plainly(end_rule, "version")),
+    _post("/teams", "AddTeam", "teams", schemas.NewTeamIn, _add_team),
+    _put("/teams/<key>/name", "RenameTeam", "teams", schemas.NameIn, _rename_team),
+    _post("/teams/<key>/retire", "RetireTeam", "teams", Nothing, _plainly(retire_team, "key")),
+    _post("/teams/<key>/return", "ReturnTeam", "teams", Nothing, _plainly(bring_team_back, "key")),
+    _post("/approvals", "AskForApproval", "approvals", schemas.ApprovalIn, _ask),
+    _post(
+        "/approvals/<request_id>/answer", "AnswerApproval", "approvals", schemas.AnswerIn, _answer
+    ),
+    _post(
+        "/approvals/<request_id>/withdraw",
+        "WithdrawApproval",
+        "approvals",
+        Nothing,
+        _plainly(withdraw_request, "request_id"),
+    ),
+    _post("/deliveries/<bid_id>/report", "ReportDelivery", "deliveries", schemas.ReportIn, _report),
+    _post("/deliveries/<bid_id>/verdict", "GiveVerdict", "deliveries", schemas.VerdictIn, _verdict),
+)
