@@ -74,6 +74,7 @@ class Action(StrEnum):
     CHANGE_CAPACITY = "change-capacity"
     READ_ACCESS_GRANTS = "read-access-grants"
     REVOKE_ACCESS = "revoke-access"
+    RELEASE_AWARD = "release-award"
     REPORT_DELIVERY = "report-delivery"
     CONFIRM_DELIVERY = "confirm-delivery"
     READ_APPROVAL = "read-approval"
@@ -166,6 +167,7 @@ _RULES: Mapping[Action, _Rule] = {
     Action.CHANGE_CAPACITY: _Rule(roles=_ADMIN_OR_SERVICE, is_for_pool_owner=True),
     Action.READ_ACCESS_GRANTS: _Rule(roles=_ADMIN_OR_SERVICE, is_for_every_person=True),
     Action.REVOKE_ACCESS: _Rule(roles=_ADMIN, is_for_pool_owner=True, is_for_named_person=True),
+    Action.RELEASE_AWARD: _Rule(teams=_LEAD),
     Action.REPORT_DELIVERY: _Rule(teams=_LEAD),
     Action.CONFIRM_DELIVERY: _Rule(
         roles=_ADMIN, is_for_pool_owner=True, is_for_every_lead=True, is_barred_to_own_team=True
@@ -200,7 +202,7 @@ _IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
         }
     ),
     Scope.READ_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.ASK_WHAT_WOULD_HAVE_WON}),
-    Scope.WRITE_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.PLACE_BID}),
+    Scope.WRITE_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.PLACE_BID, Action.RELEASE_AWARD}),
     Scope.BRING_BIDS: frozenset({Action.BRING_BIDS}),
     Scope.READ_CREDITS: frozenset({Action.READ_TEAM_CREDITS}),
     Scope.READ_AUDIT: frozenset({Action.READ_AUDIT}),

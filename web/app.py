@@ -32,6 +32,7 @@ from web.pool_admin import pool_admin
 from web.pools import pools
 from web.questions import questions
 from web.receipts import receipts
+from web.releases import releases
 from web.round_actions import round_actions
 from web.rounds import rounds
 from web.runs import runs
@@ -63,6 +64,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         capacity,
         receipts,
         questions,
+        releases,
         ledger,
         accounts,
         people,

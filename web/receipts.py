@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from flask import Blueprint, Response
+from sqlmodel import Session
 
 from allocation.problem import Tier
+from broker.dashboards.award_lives import AwardLife, award_life
 from broker.dashboards.overrides import may_override
 from broker.dashboards.questions import asking
 from broker.dashboards.receipt_documents import receipt_document
@@ -15,6 +17,7 @@ from web.auth import current_actor
 from web.charts import ColumnChart, use_columns
 from web.desk import market, now
 from web.hypermedia import answer
+from web.release_forms import ReleaseForm
 from web.what_if_forms import WhatIfForm
 
 receipts = Blueprint("receipts", __name__)
@@ -26,16 +29,21 @@ def show(receipt_id: str) -> Response:
     return receipt_page(receipt_id)
 
 
-def receipt_page(receipt_id: str, form: WhatIfForm | None = None) -> Response:
-    """Return a receipt; a what-if that was refused comes back with what was typed."""
+def receipt_page(
+    receipt_id: str, form: WhatIfForm | None = None, release: ReleaseForm | None = None
+) -> Response:
+    """Return a receipt; a form that was refused comes back with what was typed."""
     with market() as session:
         screen = receipt(session, receipt_id)
         asked = asking(session, current_actor(), screen, receipt_id, now())
+        life = _life(session, screen, receipt_id)
     return answer(
         "receipt",
         swaps=("would_have_won", "what_ifs"),
         screen=screen,
         asking=asked,
+        life=life,
+        release=release or ReleaseForm(),
         form=form or WhatIfForm(),
         may_override=may_override(current_actor(), screen.round),
         chart=_chart(screen),
@@ -49,11 +57,16 @@ def document(receipt_id: str) -> Response:
     with market() as session:
         screen = receipt(session, receipt_id)
         asked = asking(session, current_actor(), screen, receipt_id, now())
-    facts = receipt_document(screen, asked)
+        life = _life(session, screen, receipt_id)
+    facts = receipt_document(screen, asked, life)
     body = json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n"
     response = Response(body, mimetype="application/json")
     response.headers["Content-Disposition"] = f'inline; filename="receipt-{receipt_id}.json"'
     return response
+
+
+def _life(session: Session, screen: Receipt, receipt_id: str) -> AwardLife | None:
+    return award_life(session, current_actor(), receipt_id, now()) if screen.award else None
 
 
 def _chart(screen: Receipt) -> ColumnChart | None:

@@ -277,6 +277,7 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.ROUND_CHANGED: "A round of your team closes at another time, or is cancelled",
     NoticeKind.APPROVAL_DECIDED: "A request of yours for an approval was answered",
     NoticeKind.ACCESS_CHANGED: "Access to data that you look after or use begins or is taken back",
+    NoticeKind.AWARD_CUT: "An award of your team holds less than before",
 }
 CATALOGUES: Mapping[str, str] = {
     Catalogue.DATAHUB: "DataHub",

@@ -23,8 +23,8 @@ from allocation.wire import canonical_json
 from broker.access import Action, Actor, require
 from broker.audit import Change, record
 from broker.counterfactuals.tables import CounterfactualRow, QuestionRow
-from broker.deliveries.awards import DECIDED
 from broker.errors import InvalidInput, NotFound, Refused
+from broker.holdings.awards import DECIDED
 from broker.policy.rules import BARRED_REASONS
 from broker.runs import market_run, published_run
 from broker.tables import AlternativeRow, BidRow, DeclineRow, ItemRow, RoundRow

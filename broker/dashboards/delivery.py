@@ -21,9 +21,9 @@ from broker.dashboards.sources import (
     ROUND,
     TEAM,
 )
-from broker.deliveries.awards import no_award
 from broker.deliveries.records import track_records
 from broker.deliveries.verdicts import may_decide
+from broker.holdings.awards import no_award
 from broker.people.tables import PersonRow
 from broker.policy.scores import NO_RECORD, TrackRecord, calibration_percent
 from broker.policy.versions import policy_in_force

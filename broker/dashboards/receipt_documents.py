@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from broker.dashboards.award_lives import AwardLife
 from broker.dashboards.counterfactuals import ChangeFacts, DisplacedFacts, WinningFacts
 from broker.dashboards.overrides import BidOverride
 from broker.dashboards.questions import Asking, WhatIfFacts
@@ -13,7 +14,7 @@ from broker.dashboards.receipts import AlternativeFacts, AwardFacts, DeclineFact
 Document = dict[str, Any]
 
 
-def receipt_document(receipt: Receipt, asking: Asking | None) -> Document:
+def receipt_document(receipt: Receipt, asking: Asking | None, life: AwardLife | None) -> Document:
     """Return a receipt as plain values: days and instants in ISO form, whole numbers.
 
     What-ifs are there for those who may ask; to everybody else they are null.
@@ -46,6 +47,7 @@ def receipt_document(receipt: Receipt, asking: Asking | None) -> Document:
         "revision": receipt.run.revision,
         "override": _override(receipt.override) if receipt.override else None,
         "award": _award(receipt.award) if receipt.award else None,
+        "holding": _holding(life) if life else None,
         "decline": _decline(receipt.decline) if receipt.decline else None,
         "days": [
             {
@@ -71,6 +73,25 @@ def _override(one: BidOverride) -> Document:
         "reason": one.reason,
         "price": one.price,
         "is_about_this_bid": one.is_about_it,
+    }
+
+
+def _holding(life: AwardLife) -> Document:
+    return {
+        "lots": life.lots,
+        "left_lots": life.left_lots,
+        "cuts": [
+            {
+                "number": cut.number,
+                "cause": cut.cause,
+                "lots": cut.lots,
+                "from_day": cut.from_day.isoformat(),
+                "refund_percent": cut.refund_percent,
+                "refund_credits": cut.refund_credits,
+                "cut_at": cut.cut_at.isoformat(),
+            }
+            for cut in life.cuts
+        ],
     }
 
 

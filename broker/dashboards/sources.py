@@ -20,6 +20,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -28,6 +29,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from allocation.problem import Tier
 from broker.bids.tables import AskedPoolRow
+from broker.holdings.tables import HoldingCutRow
 from broker.states import RoundState, RunState
 from broker.tables import Day, Table, Whole
 
@@ -48,6 +50,7 @@ RUN_STAGE = _TABLES["run_stage"]
 AWARD = _TABLES["award"]
 DECLINE = _TABLES["decline"]
 LIST_PRICE = _TABLES["list_price"]
+CUT = HoldingCutRow.metadata.tables[HoldingCutRow.__tablename__]
 
 DECIDED = (RoundState.PUBLISHED, RoundState.FINISHED)
 """The states of a round whose result everybody may see."""
@@ -82,6 +85,11 @@ def total(amount: ColumnElement[Any]) -> ColumnElement[int]:
 def or_zero(amount: ColumnElement[Any]) -> ColumnElement[int]:
     """Return an amount, 0 where a join found nothing."""
     return func.coalesce(amount, 0)
+
+
+def or_else(amount: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an amount, and another one where a join found nothing."""
+    return func.coalesce(amount, other)
 
 
 def when(condition: ColumnElement[bool], amount: ColumnElement[Any]) -> ColumnElement[int]:
@@ -120,6 +128,47 @@ MARKET_RUN = (
     .cte("market_run")
 )
 """The run that decided each round before anybody overrode it: what the market made of its bids."""
+def _stretches() -> CTE:
+    """Return how many lots awards that gave up some hold, and on which days.
+
+    The first stretch of an award has no first day, its last one no last day.
+    """
+    per_day = (
+        select(
+            CUT.c.run_id,
+            CUT.c.bid_id,
+            CUT.c.from_day,
+            total(CUT.c.lots).label("lots"),
+        )
+        .group_by(CUT.c.run_id, CUT.c.bid_id, CUT.c.from_day)
+        .cte("cut_per_day")
+    )
+    award = (per_day.c.run_id, per_day.c.bid_id)
+    of_award = and_(AWARD.c.run_id == per_day.c.run_id, AWARD.c.bid_id == per_day.c.bid_id)
+    day = per_day.c.from_day
+    gone = cast(func.sum(per_day.c.lots).over(partition_by=award, order_by=day), Whole)
+    following = func.lead(day).over(partition_by=award, order_by=day)
+    first = func.min(per_day.c.from_day)
+    before = (
+        select(
+            *award,
+            cast(literal(None), Day).label("since"),
+            days_after(first, literal(-1, Integer)).label("until"),
+            func.min(AWARD.c.lots).label("lots"),
+        )
+        .join(AWARD, of_award)
+        .group_by(*award)
+    )
+    after = select(
+        *award,
+        per_day.c.from_day,
+        days_after(following, literal(-1, Integer)),
+        AWARD.c.lots - gone,
+    ).join(AWARD, of_award)
+    return before.union_all(after).cte("stretch")
+
+
+STRETCH = _stretches()
 
 
 def holdings(round_id: str) -> Select[Any]:
@@ -128,8 +177,18 @@ def holdings(round_id: str) -> Select[Any]:
 
 
 def all_holdings() -> Select[Any]:
-    """Return one row per item of every published award, as `holdings` does for one round."""
+    """Return one row per item of every published award, as `holdings` does for one round.
+
+    An award that gave up lots has a row for each stretch of days on which it holds the same.
+    """
     last_offset = ITEM.c.offset_days + ITEM.c.days - literal(1, Integer)
+    first_day = days_after(AWARD.c.start, ITEM.c.offset_days)
+    last_day = days_after(AWARD.c.start, last_offset)
+    since, until = or_else(STRETCH.c.since, first_day), or_else(STRETCH.c.until, last_day)
+    begins = case((since > first_day, since), else_=first_day)
+    ends = case((until < last_day, until), else_=last_day)
+    of_award = and_(STRETCH.c.run_id == AWARD.c.run_id, STRETCH.c.bid_id == AWARD.c.bid_id)
+    lots = or_else(STRETCH.c.lots, AWARD.c.lots)
     awarded = and_(
         ALTERNATIVE.c.bid_id == AWARD.c.bid_id, ALTERNATIVE.c.number == AWARD.c.alternative
     )
@@ -140,14 +199,16 @@ def all_holdings() -> Select[Any]:
             ITEM.c.pool_id,
             ITEM.c.position,
             ALTERNATIVE.c.tier,
-            days_after(AWARD.c.start, ITEM.c.offset_days).label("first_day"),
-            days_after(AWARD.c.start, last_offset).label("last_day"),
-            (ITEM.c.units_per_lot * AWARD.c.lots).label("units"),
+            begins.label("first_day"),
+            ends.label("last_day"),
+            (ITEM.c.units_per_lot * lots).label("units"),
         )
         .select_from(AWARD)
         .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == AWARD.c.run_id)
         .join(ALTERNATIVE, awarded)
         .join(ITEM, used)
+        .outerjoin(STRETCH, of_award)
+        .where(or_(STRETCH.c.lots.is_(None), and_(STRETCH.c.lots > 0, begins <= ends)))
     )
 
 

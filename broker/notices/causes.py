@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session, col
 
 from broker.access import Role, TeamRole
+from broker.holdings.tables import HoldingCutRow
 from broker.notices.tables import NoticeKind
 from broker.notices.writing import (
     Notice,
@@ -218,6 +219,21 @@ def settle_delivery(session: Session, bid_id: str, version: int, at: dt.datetime
     settle(session, NoticeKind.DELIVERY_TO_CONFIRM, f"{bid_id}/{version}", at)
 
 
+# --- awards ------------------------------------------------------------------------------------
+
+
+def tell_award_cut(session: Session, bid: BidRow, cut: HoldingCutRow, at: dt.datetime) -> None:
+    """Tell a team that an award of it holds less from a day on, why, and what came back."""
+    back = counted(cut.refund_credits, "credit")
+    sentence = (
+        f"{counted(cut.lots, 'lot')} of award {bid.key} {_was(cut.lots)} {cut.cause} from "
+        f"{cut.from_day} on; {back} came back."
+    )
+    people = _people_of(session, [bid.team_id])[bid.team_id]
+    subject = f"{cut.run_id}/{cut.bid_id}/{cut.number}"
+    tell(session, people, Notice(NoticeKind.AWARD_CUT, subject, sentence, _receipt(bid)), at)
+
+
 # --- approvals ---------------------------------------------------------------------------------
 
 
@@ -304,6 +320,14 @@ def written(at: dt.datetime | None) -> str:
 def counted(count: int, noun: str) -> str:
     """Write how many there are of something."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _receipt(bid: BidRow) -> str:
+    return f"/receipts/{bid.id}"
 
 
 def _round(row: RoundRow) -> str:

@@ -25,6 +25,7 @@ HEADLINES: Mapping[NoticeKind, str] = {
     NoticeKind.ROUND_CHANGED: "Changed rounds",
     NoticeKind.APPROVAL_DECIDED: "Answers to your requests",
     NoticeKind.ACCESS_CHANGED: "Access to data",
+    NoticeKind.AWARD_CUT: "Awards that hold less",
 }
 """What stands over the notices of a kind, in the order in which a mail has them."""
 

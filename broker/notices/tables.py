@@ -23,6 +23,7 @@ class NoticeKind(StrEnum):
     ROUND_CHANGED = "round-changed"
     APPROVAL_DECIDED = "approval-decided"
     ACCESS_CHANGED = "access-changed"
+    AWARD_CUT = "award-cut"
 
 
 class Channel(StrEnum):
