@@ -14,6 +14,7 @@ import broker.policy.tables
 import broker.pools.tables
 import broker.proofs.tables
 import broker.round_tables
+import broker.spot.tables
 import broker.sprints.tables
 import broker.upkeep.tables  # noqa: F401  # their tables are what this is for
 from broker.tables import Table

@@ -34,6 +34,7 @@ from broker.rounds import close_round, find_round, lock_round
 from broker.run_outcomes import keep_outcome
 from broker.run_requests import ask_again, meet_request
 from broker.snapshots import frozen_problem
+from broker.spot.tables import DailyRoundRow
 from broker.states import RoundState, RunPurpose, RunState, move_round, move_run
 from broker.tables import RoundRow, RunRow, RunStageRow
 
@@ -153,9 +154,13 @@ def _claim(
 
 
 def _pricing_of(session: Session, row: RoundRow) -> Pricing | None:
-    """Return the pricing of the policy that a round froze; a round from files has none."""
+    """Return the pricing of the policy that a round froze; a round from files has none.
+
+    A daily round was made here, though its bids keep their value scores as those of files do.
+    """
     in_force = policy_of_round(session, row)
-    if in_force is None or row.imported_sha256 is not None:
+    is_from_files = row.imported_sha256 is not None and not session.get(DailyRoundRow, row.id)
+    if in_force is None or is_from_files:
         return None
     return in_force.policy.pricing_rule
 

@@ -31,10 +31,12 @@ from broker.round_tables import RunRequestRow
 from broker.rounds import close_round, finish_round, lock_round, open_round
 from broker.runs import Ran, ReportProgress, Solve, run_round
 from broker.solving import solve_override
+from broker.spot.days import open_daily_round
+from broker.spot.waitlists import is_waiting
 from broker.sprints.announcing import announce_sprint, due_sprints
 from broker.sprints.rules import Sprint
 from broker.states import RoundState, RunPurpose, RunState
-from broker.tables import RoundRow, RunRow
+from broker.tables import BidRow, RoundRow, RunRow
 
 FIRST_PAUSE = dt.timedelta(minutes=1)
 LONGEST_PAUSE = dt.timedelta(hours=1)
@@ -47,6 +49,7 @@ class Deed(StrEnum):
 
     ANNOUNCED = "announced"
     OPENED = "opened"
+    CLEARED = "cleared"
     CLOSED = "closed"
     REHEARSED = "rehearsed"
     PUBLISHED = "published"
@@ -168,6 +171,13 @@ def _has_ended(row: RoundRow, at: dt.datetime) -> bool:
     return row.starts_on + dt.timedelta(days=row.days) <= at.date()
 
 
+def _waits(at: dt.datetime) -> ColumnElement[bool]:
+    """Say in which running sprints somebody waits for what is free."""
+    del at
+    waiting = exists().where(col(BidRow.round_id) == col(RoundRow.id), is_waiting())
+    return (col(RoundRow.state) == RoundState.PUBLISHED) & waiting
+
+
 # --- what is done ------------------------------------------------------------------------------
 
 
@@ -207,6 +217,15 @@ def _finish(ticker: Ticker, key: str) -> Ticked | None:
         return is_due and finish_round(session, key, change)
 
     return _told(key, Deed.FINISHED, "is finished", is_new=transact(ticker.db, work))
+
+
+def _clear(ticker: Ticker, key: str) -> Ticked | None:
+    def work(session: Session) -> str | None:
+        return open_daily_round(session, key, _now(ticker, session))
+
+    daily = transact(ticker.db, work)
+    words = "is closed: what is free in the sprint goes to those who wait"
+    return _told(daily or key, Deed.CLEARED, words, is_new=daily is not None)
 
 
 def _run(ticker: Ticker, key: str) -> Ticked | None:
@@ -296,6 +315,7 @@ _STEPS: tuple[tuple[Callable[[dt.datetime], ColumnElement[bool]], Act], ...] = (
     (_opens, _open),
     (_closes, _close),
     (_rehearses, _rehearse),
+    (_waits, _clear),
     (_runs, _run),
     (_overrides, _override),
 )

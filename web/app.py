@@ -39,6 +39,7 @@ from web.runs import runs
 from web.sprints import sprints
 from web.teams import teams
 from web.tokens import tokens
+from web.waitlists import waitlists
 
 LARGEST_BODY_BYTES = 1_000_000
 
@@ -65,6 +66,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         receipts,
         questions,
         releases,
+        waitlists,
         ledger,
         accounts,
         people,

@@ -13,6 +13,7 @@ from broker.dashboards.overrides import may_override
 from broker.dashboards.questions import asking
 from broker.dashboards.receipt_documents import receipt_document
 from broker.dashboards.receipts import Receipt, receipt
+from broker.dashboards.waitlists import waiting
 from web.auth import current_actor
 from web.charts import ColumnChart, use_columns
 from web.desk import market, now
@@ -37,12 +38,14 @@ def receipt_page(
         screen = receipt(session, receipt_id)
         asked = asking(session, current_actor(), screen, receipt_id, now())
         life = _life(session, screen, receipt_id)
+        waits = waiting(session, current_actor(), screen, receipt_id, now())
     return answer(
         "receipt",
         swaps=("would_have_won", "what_ifs"),
         screen=screen,
         asking=asked,
         life=life,
+        waiting=waits,
         release=release or ReleaseForm(),
         form=form or WhatIfForm(),
         may_override=may_override(current_actor(), screen.round),

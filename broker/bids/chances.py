@@ -30,6 +30,7 @@ from broker.dashboards.sources import (
     ROUND,
     total,
 )
+from broker.spot.tables import is_of_a_sprint
 from broker.tables import RoundRow
 
 ASKED = AskedPoolRow.metadata.tables[AskedPoolRow.__tablename__]
@@ -143,7 +144,7 @@ def _past_items(row: RoundRow, pool_keys: list[str]) -> Select[Any]:
     rounds = (
         select(ROUND.c.id, ROUND.c.starts_on, MARKET_RUN.c.run_id)
         .join(MARKET_RUN, MARKET_RUN.c.round_id == ROUND.c.id)
-        .where(ROUND.c.starts_on < row.starts_on)
+        .where(ROUND.c.starts_on < row.starts_on, is_of_a_sprint())
         .order_by(ROUND.c.starts_on.desc(), ROUND.c.key)
         .limit(MOST_ROUNDS)
         .subquery("past_round")

@@ -18,6 +18,7 @@ from allocation import wire
 from allocation.outcome import Report
 from broker.dashboards.sources import DECIDED, DECLINE, MARKET_RUN, PUBLISHED_RUN, ROUND, RUN
 from broker.errors import NotFound
+from broker.spot.tables import is_of_a_sprint
 from broker.states import RoundState, RunState
 
 AHEAD = (RoundState.OPEN, RoundState.CLOSED, RoundState.SCHEDULED)
@@ -101,13 +102,14 @@ def find_decided(session: Session, key: str) -> RoundBrief:
 
 def rounds_ahead(session: Session) -> tuple[RoundBrief, ...]:
     """Return the rounds that are still to be decided, the next sprint first."""
-    ahead = _briefs().where(ROUND.c.state.in_(AHEAD)).order_by(ROUND.c.starts_on, ROUND.c.key)
-    return _all(session, ahead.limit(AHEAD_COUNT))
+    ahead = _briefs().where(ROUND.c.state.in_(AHEAD), is_of_a_sprint())
+    ordered = ahead.order_by(ROUND.c.starts_on, ROUND.c.key)
+    return _all(session, ordered.limit(AHEAD_COUNT))
 
 
 def rounds_decided(session: Session, until: dt.date | None = None) -> tuple[RoundBrief, ...]:
     """Return the newest decided rounds, newest sprint first; none that starts after `until`."""
-    decided = _briefs().where(ROUND.c.state.in_(DECIDED))
+    decided = _briefs().where(ROUND.c.state.in_(DECIDED), is_of_a_sprint())
     if until is not None:
         decided = decided.where(ROUND.c.starts_on <= until)
     newest = decided.order_by(ROUND.c.starts_on.desc(), ROUND.c.key.desc())

@@ -25,6 +25,7 @@ from broker.dashboards.sources import (
     total,
     wanted_per_pool,
 )
+from broker.spot.tables import is_of_a_sprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def history_table(pool_id: str) -> Table:
         .join(ROUND, ROUND.c.id == supply.c.round_id)
         .outerjoin(wanted, wanted.c.round_id == supply.c.round_id)
         .outerjoin(price, price.c.round_id == supply.c.round_id)
+        .where(is_of_a_sprint())
     )
     caption = "Supply, demand and mean list price of past rounds, in units × days"
     return Table("history", caption, HISTORY_COLUMNS, rows, ("-starts_on", "round_key"))

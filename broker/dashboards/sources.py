@@ -30,6 +30,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from allocation.problem import Tier
 from broker.bids.tables import AskedPoolRow
 from broker.holdings.tables import HoldingCutRow
+from broker.spot.tables import DailyRoundRow
 from broker.states import RoundState, RunState
 from broker.tables import Day, Table, Whole
 
@@ -50,6 +51,7 @@ RUN_STAGE = _TABLES["run_stage"]
 AWARD = _TABLES["award"]
 DECLINE = _TABLES["decline"]
 LIST_PRICE = _TABLES["list_price"]
+DAILY = DailyRoundRow.metadata.tables[DailyRoundRow.__tablename__]
 CUT = HoldingCutRow.metadata.tables[HoldingCutRow.__tablename__]
 
 DECIDED = (RoundState.PUBLISHED, RoundState.FINISHED)
@@ -128,6 +130,8 @@ MARKET_RUN = (
     .cte("market_run")
 )
 """The run that decided each round before anybody overrode it: what the market made of its bids."""
+
+
 def _stretches() -> CTE:
     """Return how many lots awards that gave up some hold, and on which days.
 
@@ -172,8 +176,13 @@ STRETCH = _stretches()
 
 
 def holdings(round_id: str) -> Select[Any]:
-    """Return one row per item of a published round's awards: which units, from when to when."""
-    return all_holdings().where(PUBLISHED_RUN.c.round_id == round_id)
+    """Return one row per item of a published round's awards: which units, from when to when.
+
+    The awards of a sprint's daily rounds are among those of the sprint's round.
+    """
+    daily = select(DAILY.c.round_id).where(DAILY.c.sprint_round_id == round_id)
+    here = or_(PUBLISHED_RUN.c.round_id == round_id, PUBLISHED_RUN.c.round_id.in_(daily))
+    return all_holdings().where(here)
 
 
 def all_holdings() -> Select[Any]:

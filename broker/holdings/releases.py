@@ -15,12 +15,13 @@ from sqlmodel import Session
 from broker.access import Action, Actor, require
 from broker.audit import Change, record
 from broker.errors import InvalidInput, Refused
-from broker.holdings.awards import HeldAward, cuts_of, lock_award, lots_left
+from broker.holdings.awards import HeldAward, cuts_of, find_award, lock_award, lots_left
 from broker.holdings.shares import refund_percent
 from broker.holdings.tables import CutCause, HoldingCutRow
 from broker.ledger.holds import Refund, refund_award
 from broker.notices.causes import tell_award_cut
 from broker.policy.versions import policy_of_round
+from broker.rounds import lock_round
 
 
 class InvalidRelease(InvalidInput):
@@ -61,6 +62,7 @@ def release_award(session: Session, actor: Actor, wish: ReleaseAward, at: dt.dat
     Raises: NotFound if the bid has no published award; SignInNeeded, NotAllowed; Refused if the
     award was cut meanwhile; InvalidRelease with every finding.
     """
+    lock_round(session, find_award(session, wish.bid_id).round.key)
     award = lock_award(session, wish.bid_id)
     require(actor, Action.RELEASE_AWARD, team_id=award.bid.team_id)
     cuts = cuts_of(session, award.row)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlmodel import Session, col
 
 from allocation.judge.override import check_pins
@@ -22,12 +22,14 @@ from broker.audit import Change, record
 from broker.counterfactuals.answers import Decided, decided_run
 from broker.deliveries.tables import DeliveryRow
 from broker.errors import InvalidOverride, NotFound, Refused
+from broker.holdings.tables import HoldingCutRow
 from broker.ledger.overriding import has_changed_since
 from broker.notices.causes import settle_override
 from broker.overrides.decisions import approved_overrides, pins
 from broker.overrides.tables import OverrideKind, OverrideRow, OverrideState
 from broker.rounds import lock_round
 from broker.runs import published_run
+from broker.spot.tables import DailyRoundRow
 from broker.states import RoundState, RunState, move_run
 from broker.tables import AwardRow, BidRow, RoundRow, RunRow
 from broker.texts import findings_in_text
@@ -132,7 +134,8 @@ def overridable_run(session: Session, row: RoundRow) -> RunRow:
     """Return the run whose result may still be corrected.
 
     Raises: Refused if the round is not published, or its awards have had consequences that no
-    correction takes back: a delivery that was reported, a payment that was refunded or corrected.
+    correction takes back: a delivery that was reported, an award that was cut, what a daily round
+    handed out, a payment that was refunded or corrected.
     """
     run = published_run(session, row)
     if row.state != RoundState.PUBLISHED or run is None:
@@ -149,12 +152,27 @@ def overridable_run(session: Session, row: RoundRow) -> RunRow:
             f"What came of awards of round {row.key} is reported already, so they stay.",
             round_key=row.key,
         )
+    if session.scalar(select(_has_moved_on(run))):
+        raise Refused(
+            f"Awards of round {row.key} were cut, or what they left was handed out since, so they "
+            "stay.",
+            round_key=row.key,
+        )
     if has_changed_since(session, run):
         raise Refused(
             f"Payments of round {row.key} were refunded or corrected since, so they stay.",
             round_key=row.key,
         )
     return run
+
+
+def _has_moved_on(run: RunRow) -> ColumnElement[bool]:
+    """Say whether the market went on after a run: awards were cut, or daily rounds rest on it."""
+    daily = or_(
+        col(DailyRoundRow.sprint_round_id) == run.round_id,
+        col(DailyRoundRow.round_id) == run.round_id,
+    )
+    return exists().where(col(HoldingCutRow.run_id) == run.id) | exists().where(daily)
 
 
 def lock_override(session: Session, override_id: str) -> tuple[RoundRow, OverrideRow]:

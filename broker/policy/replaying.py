@@ -42,6 +42,7 @@ from broker.policy.refreezing import problem_under
 from broker.policy.tables import PolicyReplayRow
 from broker.run_outcomes import decided_by, published_decision
 from broker.runs import Solve, published_run
+from broker.spot.tables import is_of_a_sprint
 from broker.states import RoundState
 from broker.tables import BidRow, RoundRow, RunRow, TeamRow
 
@@ -123,7 +124,9 @@ def replay_next(db: Database, clock: Clock, solve: Solve, sha256: str | None = N
 def _past_rounds(session: Session, most: int) -> tuple[RoundRow, ...]:
     published = (
         select(RoundRow)
-        .where(col(RoundRow.state).in_([RoundState.PUBLISHED, RoundState.FINISHED]))
+        .where(
+            col(RoundRow.state).in_([RoundState.PUBLISHED, RoundState.FINISHED]), is_of_a_sprint()
+        )
         .order_by(col(RoundRow.starts_on).desc(), col(RoundRow.key))
         .limit(most)
     )

@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 
 from broker.audit import Change
 from broker.rounds import create_round
+from broker.spot.tables import is_of_a_sprint
 from broker.sprints.offers import offer_for
 from broker.sprints.rules import Sprint, SprintRule, sprints_from
 from broker.sprints.tables import AnnouncedSprintRow
@@ -139,6 +140,7 @@ def _rounds_between(session: Session, first: dt.date, last: dt.date) -> list[Rou
     rounds = select(RoundRow).where(
         col(RoundRow.starts_on).between(earliest, last),
         col(RoundRow.state) != RoundState.CANCELLED,
+        is_of_a_sprint(),
     )
     return list(session.scalars(rounds.order_by(col(RoundRow.starts_on), col(RoundRow.key))))
 

@@ -21,6 +21,7 @@ from broker.pools.calendars import NONE, WEEKDAYS, Calendar, Cause, Units, capac
 from broker.pools.changes import IN_FORCE
 from broker.pools.definitions import definition_from
 from broker.pools.tables import PoolVersionRow
+from broker.spot.tables import is_of_a_sprint
 from broker.sprints.rules import Sprint, SprintRule
 from broker.states import RoundState
 from broker.tables import CapacityRow, PoolRow, RoundPoolRow, RoundRow, TeamRow
@@ -112,7 +113,11 @@ def _as_before(session: Session, days: Sequence[dt.date]) -> Iterator[PoolOffer]
     """Return the pools without a calendar that the round before offers."""
     before = session.scalars(
         select(RoundRow)
-        .where(col(RoundRow.starts_on) < days[0], col(RoundRow.state) != RoundState.CANCELLED)
+        .where(
+            col(RoundRow.starts_on) < days[0],
+            col(RoundRow.state) != RoundState.CANCELLED,
+            is_of_a_sprint(),
+        )
         .order_by(col(RoundRow.starts_on).desc(), col(RoundRow.key))
         .limit(1)
     ).first()

@@ -14,6 +14,7 @@ from broker.migrations import (
     holding_guards,
     replay_guards,
     result_guards,
+    spot_guards,
     sprint_guards,
     token_guards,
 )
@@ -32,6 +33,8 @@ SAID_OF = {
     "decision_matrix": approval_guards.STAYS,
     "round_approval": approval_guards.STAYS,
     "holding_cut": holding_guards.STAYS,
+    "waitlist_step": spot_guards.STAYS,
+    "daily_round": spot_guards.STAYS,
     "sprint_rule": sprint_guards.STAYS,
     "announced_sprint": sprint_guards.STAYS,
     "api_token": token_guards.STAYS,

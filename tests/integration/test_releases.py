@@ -18,6 +18,7 @@ from broker.holdings.releases import InvalidRelease
 from broker.ledger.invariants import ledger_violations, read_ledger
 from broker.ledger.tables import AccountKind, AccountRow
 from broker.migrations.holding_guards import HELD, NEXT, STAYS, TO_COME
+from broker.overrides.proposals import overridable_run
 from broker.rounds import find_round
 from tests.deliveries import lead_of, someone, team_id
 from tests.holdings import SPOT, THE_DAY_BEFORE, a_running_sprint, day, morning, release
@@ -128,6 +129,15 @@ def test_without_a_curve_nothing_comes_back(market: Database) -> None:
     award = a_running_sprint(market, spot=SPOT | {"release_refunds": []})
     assert release(market, award).refund_credits == 0
     assert spent(market) == 400
+
+
+def test_a_round_of_which_an_award_was_cut_is_not_overridden(market: Database) -> None:
+    award = a_running_sprint(market, spot=SPOT | {"release_refunds": []})
+    with reading(market) as session:
+        assert overridable_run(session, find_round(session, "sprint-1"))
+    release(market, award)
+    with reading(market) as session, pytest.raises(Refused, match="were cut"):
+        overridable_run(session, find_round(session, "sprint-1"))
 
 
 def test_only_the_teams_own_lead_releases(market: Database) -> None:

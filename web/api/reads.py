@@ -19,6 +19,7 @@ from broker.bids.drafts import draft_document
 from broker.bids.reading import TeamBid, find_bid, history_of
 from broker.dashboards.approvals import approval_screen, approval_table
 from broker.dashboards.audit_events import event_table
+from broker.dashboards.award_lives import award_life
 from broker.dashboards.briefs import RoundBrief, find_decided, find_round
 from broker.dashboards.credit_tables import entry_table, team_table
 from broker.dashboards.credits import SprintRange, credits_table, readable_teams
@@ -194,7 +195,8 @@ def _bid(session: Session, actor: Actor, at: dt.datetime, bid_id: str) -> Docume
 def _receipt(session: Session, actor: Actor, at: dt.datetime, receipt_id: str) -> Document:
     require(actor, Action.READ_RESULTS)
     found = receipt(session, receipt_id)
-    return receipt_document(found, asking(session, actor, found, receipt_id, at))
+    life = award_life(session, actor, receipt_id, at) if found.award else None
+    return receipt_document(found, asking(session, actor, found, receipt_id, at), life)
 
 
 def _policy(session: Session, actor: Actor, at: dt.datetime) -> Document:

@@ -1,0 +1,55 @@
+"""Where a declined bid stands on the waitlist, and what its team may do about that."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from broker.access import Action, Actor, may
+from broker.dashboards.receipts import Receipt
+from broker.rounds import find_round
+from broker.spot.tables import DailyRoundRow, WaitlistWish
+from broker.spot.waitlists import can_wait, latest_step, served
+from broker.states import RoundState
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Whether a declined bid waits, since when, and what it got; `receipt_id` leads there."""
+
+    is_waiting: bool
+    since: dt.datetime | None
+    receipt_id: str | None
+    may_join: bool
+    may_leave: bool
+
+
+def waiting(
+    session: Session, actor: Actor, screen: Receipt, bid_id: str, at: dt.datetime
+) -> Waiting | None:
+    """Return where a declined bid of a sprint's round stands; None where it could never wait."""
+    is_daily = session.get(DailyRoundRow, screen.round.id) is not None
+    if screen.decline is None or is_daily:
+        return None
+    step = latest_step(session, bid_id)
+    is_able = screen.round.state == RoundState.PUBLISHED and _is_able(screen, at)
+    if step is None and not is_able:
+        return None
+    got = served(session, find_round(session, screen.round.key)).get(screen.bid_key)
+    is_waiting = step is not None and step.wish == WaitlistWish.TAKE and got is None
+    is_lead = may(actor, Action.PLACE_BID, team_id=screen.team_id) and got is None
+    return Waiting(
+        is_waiting and is_able,
+        step.wished_at if step else None,
+        got,
+        may_join=is_lead and is_able and not is_waiting,
+        may_leave=is_lead and is_waiting,
+    )
+
+
+def _is_able(screen: Receipt, at: dt.datetime) -> bool:
+    last_start = max(one.latest_start for one in screen.alternatives)
+    reason = screen.decline.reason if screen.decline else ""
+    return can_wait(reason, last_start, at.astimezone(dt.UTC).date())

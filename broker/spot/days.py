@@ -1,0 +1,234 @@
+"""Daily rounds: what is free on the days to come of a running sprint goes to those who wait.
+
+A daily round is a round like any other, announced, bid for and closed in one transaction; the run
+machine then solves, judges, publishes and settles it. Standing awards are its commitments, so it
+hands out free units only. There is at most one for each day of a sprint, and none where nothing
+that is free would serve anybody who waits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from allocation.folders import PoolLabel, RoundFolder
+from allocation.problem import (
+    Alternative,
+    Bid,
+    DayUnits,
+    PoolKey,
+    Problem,
+    RoundKey,
+    Team,
+    Tier,
+)
+from broker.access import service
+from broker.audit import Change
+from broker.bids.placing import store_bids
+from broker.directory import directory_of
+from broker.holdings.standing import standing_units
+from broker.importing import content_sha256
+from broker.ledger.accounts import balances
+from broker.ledger.tables import AccountKind
+from broker.rounds import close_round, create_round, lock_round
+from broker.rounds_by_hand import cancel_round
+from broker.snapshots import frozen_problem
+from broker.spot.tables import DailyRoundRow, is_of_a_sprint
+from broker.spot.waitlists import waiting_keys
+from broker.states import RoundState, move_round
+from broker.tables import BidRow, PoolRow, RoundPoolRow, RoundRow, TeamRow
+
+TOO_LATE = "Its first day had begun before it was decided."
+
+Free = Mapping[tuple[PoolKey, dt.date], tuple[int, int]]
+"""Units that nobody holds, by pool and day: those to reserve, and all of them."""
+
+
+def open_daily_round(session: Session, sprint_key: str, change: Change) -> str | None:
+    """Close a round of what is free after today in a sprint, ready to run; return its key.
+
+    None if today had one, the sprint has no day to come, or nothing free serves who waits. An
+    earlier one that is still not decided when its first day has begun is cancelled.
+
+    Raises: NotFound.
+    """
+    sprint, today = lock_round(session, sprint_key), change.at.astimezone(dt.UTC).date()
+    _cancel_late(session, sprint, today, change)
+    first = max(today + dt.timedelta(days=1), sprint.starts_on)
+    if not _is_due(session, sprint, first, today):
+        return None
+    problem = _problem(session, sprint, first, today)
+    if not problem.bids:
+        return None
+    offer = _described(session, sprint, problem, today)
+    row = create_round(session, offer, change, imported_sha256=content_sha256(offer))
+    session.add(DailyRoundRow(round_id=row.id, sprint_round_id=sprint.id, day=today))
+    session.flush()
+    move_round(session, row, RoundState.OPEN, change, opens_at=change.at)
+    store_bids(session, directory_of(session, row), problem.bids, offer.titles, change)
+    close_round(session, row.key, change)
+    return row.key
+
+
+def _is_due(session: Session, sprint: RoundRow, first: dt.date, today: dt.date) -> bool:
+    if sprint.state != RoundState.PUBLISHED:
+        return False
+    if first >= sprint.starts_on + dt.timedelta(days=sprint.days):
+        return False
+    is_sprint = select(col(RoundRow.id)).where(col(RoundRow.id) == sprint.id, is_of_a_sprint())
+    return bool(session.scalars(is_sprint).first()) and not _is_in_the_way(session, sprint, today)
+
+
+def _cancel_late(session: Session, sprint: RoundRow, today: dt.date, change: Change) -> None:
+    late = (
+        select(col(RoundRow.key))
+        .join(DailyRoundRow, col(DailyRoundRow.round_id) == col(RoundRow.id))
+        .where(
+            col(DailyRoundRow.sprint_round_id) == sprint.id,
+            col(RoundRow.state) == RoundState.CLOSED,
+            col(RoundRow.starts_on) <= today,
+        )
+    )
+    for key in session.scalars(late).all():
+        cancel_round(session, service(change.actor), key, TOO_LATE, change.at)
+
+
+def _is_in_the_way(session: Session, sprint: RoundRow, today: dt.date) -> bool:
+    """Say whether today had a daily round, or an earlier one is not decided yet."""
+    others = (
+        select(col(DailyRoundRow.day), col(RoundRow.state))
+        .join(RoundRow, col(RoundRow.id) == col(DailyRoundRow.round_id))
+        .where(col(DailyRoundRow.sprint_round_id) == sprint.id)
+    )
+    return any(day == today or state == RoundState.CLOSED for day, state in session.execute(others))
+
+
+def _problem(session: Session, sprint: RoundRow, first: dt.date, today: dt.date) -> Problem:
+    """Return what is left of a sprint from a day on, asked for by those whom it could serve."""
+    whole = frozen_problem(session, sprint)
+    capacity = tuple(units for units in whole.capacity if units.day >= first)
+    standing = standing_units(session, sprint, first)
+    held = tuple(_held(whole.commitments, standing, first))
+    free, teams = _free(capacity, held), tuple(_teams(session, whole.teams))
+    credits_ = {team.key: team.credits for team in teams}
+    waiting = waiting_keys(session, sprint)
+    late = (_from(bid, first) for bid in whole.bids if bid.key in waiting)
+    bids = tuple(bid for bid in late if _could_win(bid, free, credits_[bid.team_key]))
+    return Problem(
+        round_key=RoundKey(f"{sprint.key}-{today:%m%d}"),
+        starts_on=first,
+        days=(whole.ends_on - first).days + 1,
+        pools=whole.pools,
+        capacity=capacity,
+        teams=teams,
+        bids=bids,
+        commitments=held,
+    )
+
+
+def _held(
+    before: Iterable[DayUnits],
+    standing: Mapping[tuple[str, dt.date, str], int],
+    first: dt.date,
+) -> Iterator[DayUnits]:
+    """Add up what earlier sprints, this sprint's round and its daily rounds still hold."""
+    held: Counter[tuple[str, dt.date, str]] = Counter(standing)
+    for units in before:
+        if units.day >= first:
+            held[units.pool_key, units.day, Tier.RESERVED] += units.reserved_units
+            held[units.pool_key, units.day, Tier.SPOT] += units.spot_units
+    for pool, day in sorted({(pool, day) for pool, day, _ in held}):
+        reserved, spot = held[pool, day, Tier.RESERVED], held[pool, day, Tier.SPOT]
+        yield DayUnits(PoolKey(pool), day, reserved, spot)
+
+
+def _free(capacity: Iterable[DayUnits], held: Iterable[DayUnits]) -> Free:
+    taken = {(one.pool_key, one.day): (one.reserved_units, one.spot_units) for one in held}
+    free = {}
+    for one in capacity:
+        reserved, spot = taken.get((one.pool_key, one.day), (0, 0))
+        every = one.reserved_units + one.spot_units - reserved - spot
+        free[one.pool_key, one.day] = min(one.reserved_units - reserved, every), every
+    return free
+
+
+def _teams(session: Session, teams: Iterable[Team]) -> Iterator[Team]:
+    """Let teams spend what they have available now."""
+    available = balances(session, AccountKind.AVAILABLE)
+    ids = dict(session.execute(select(col(TeamRow.key), col(TeamRow.id))).all())
+    for team in teams:
+        yield replace(team, credits=available.get(ids[team.key], 0))
+
+
+def _from(bid: Bid, first: dt.date) -> Bid:
+    """Return a bid with the alternatives that can still start on a day or after it."""
+    ways = (
+        replace(way, earliest_start=max(way.earliest_start, first))
+        for way in bid.alternatives
+        if way.latest_start >= first
+    )
+    return replace(bid, alternatives=tuple(ways))
+
+
+def _could_win(bid: Bid, free: Free, credits_: int) -> bool:
+    """Say whether the free units and the team's credits serve a bid if it is alone."""
+    return any(
+        way.offer_credits_per_lot * way.min_lots <= credits_
+        and any(_fits(way, start, free) for start in _starts(way))
+        for way in bid.alternatives
+    )
+
+
+def _starts(way: Alternative) -> Iterator[dt.date]:
+    days = (way.latest_start - way.earliest_start).days
+    return (way.earliest_start + dt.timedelta(days=n) for n in range(days + 1))
+
+
+def _fits(way: Alternative, start: dt.date, free: Free) -> bool:
+    used: Counter[tuple[PoolKey, dt.date]] = Counter()
+    for item in way.items:
+        for n in range(item.offset_days, item.offset_days + item.days):
+            used[item.pool_key, start + dt.timedelta(days=n)] += item.units_per_lot * way.min_lots
+    which = 0 if way.tier is Tier.RESERVED else 1
+    return all(units <= free.get(place, (0, 0))[which] for place, units in used.items())
+
+
+def _described(session: Session, sprint: RoundRow, problem: Problem, today: dt.date) -> RoundFolder:
+    """Name everything as the sprint's round names it."""
+    names = dict(session.execute(select(col(TeamRow.key), col(TeamRow.name))).all())
+    titles = dict(
+        session.execute(
+            select(col(BidRow.key), col(BidRow.title)).where(col(BidRow.round_id) == sprint.id)
+        ).all()
+    )
+    return RoundFolder(
+        problem=problem,
+        name=f"{sprint.name}, free on {today:%-d %B}",
+        pools=_labels(session, sprint),
+        teams={team.key: names[team.key] for team in problem.teams},
+        titles={bid.key: titles[bid.key] for bid in problem.bids},
+    )
+
+
+def _labels(session: Session, sprint: RoundRow) -> dict[PoolKey, PoolLabel]:
+    rows = session.execute(
+        select(PoolRow, RoundPoolRow)
+        .join(RoundPoolRow, col(RoundPoolRow.pool_id) == col(PoolRow.id))
+        .where(col(RoundPoolRow.round_id) == sprint.id)
+    )
+    return {
+        PoolKey(pool.key): PoolLabel(
+            pool.name,
+            offered.kind,
+            offered.unit,
+            pool.owner,
+            pool.description,
+            pool.classification,
+        )
+        for pool, offered in rows
+    }

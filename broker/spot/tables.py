@@ -1,0 +1,51 @@
+"""Columns and constraints of the waitlist and of daily rounds, no behaviour.
+
+Both are append-only. The guards stand in the migration that made these tables.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Integer, Text, UniqueConstraint, exists
+from sqlmodel import Field, col
+
+from broker.tables import STRICT, Day, Instant, RoundRow, Table, at_least, one_of
+
+
+class WaitlistWish(StrEnum):
+    """What a team wants of a declined bid: to take what becomes free, or not to wait any more."""
+
+    TAKE = "take"
+    LEAVE = "leave"
+
+
+class WaitlistStepRow(Table, table=True):
+    """What a team wanted of a declined bid at some time; the newest step counts."""
+
+    __tablename__ = "waitlist_step"
+    __table_args__ = (at_least(1, "number"), one_of("wish", *WaitlistWish), STRICT)
+    bid_id: str = Field(primary_key=True, foreign_key="bid.id", sa_type=Text)
+    number: int = Field(primary_key=True, sa_type=Integer)
+    wish: str = Field(sa_type=Text)
+    wished_by: str = Field(sa_type=Text)
+    wished_at: dt.datetime = Field(sa_type=Instant)
+
+
+class DailyRoundRow(Table, table=True):
+    """A round of kind `spot`: it hands out, on one day of a sprint, what is free on later ones.
+
+    Its bids have the keys that they have in the sprint's round.
+    """
+
+    __tablename__ = "daily_round"
+    __table_args__ = (UniqueConstraint("sprint_round_id", "day"), STRICT)
+    round_id: str = Field(primary_key=True, foreign_key="round.id", sa_type=Text)
+    sprint_round_id: str = Field(foreign_key="round.id", sa_type=Text)
+    day: dt.date = Field(sa_type=Day)
+
+
+def is_of_a_sprint() -> ColumnElement[bool]:
+    """Say which rounds hand out a sprint, and are no daily rounds."""
+    return ~exists().where(col(DailyRoundRow.round_id) == col(RoundRow.id))

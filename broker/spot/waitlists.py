@@ -1,0 +1,143 @@
+"""The waitlist: bids that lost to others and wait, by their team's choice, for what becomes free.
+
+A bid waits until it gets something in a daily round, its team takes it off, or its days are past.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from allocation.outcome import Reason
+from broker.access import Action, Actor, require
+from broker.audit import Change, record
+from broker.errors import NotFound, Refused
+from broker.runs import published_run
+from broker.spot.tables import DailyRoundRow, WaitlistStepRow, WaitlistWish, is_of_a_sprint
+from broker.states import RoundState, RunState
+from broker.tables import AlternativeRow, AwardRow, BidRow, DeclineRow, RoundRow, RunRow
+
+SCARCE = frozenset(
+    {
+        Reason.OUTBID,
+        Reason.BUNDLE_PARTNER_UNAVAILABLE,
+        Reason.CREDITS_SPENT,
+        Reason.TIE_BREAK,
+        Reason.NOT_PROVEN,
+    }
+)
+"""Why a bid was declined that could still win something: others had what it asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Declined:
+    """A declined bid as a writer finds it, with the run that declined it."""
+
+    bid: BidRow
+    round: RoundRow
+    reason: Reason
+
+
+def wish_for(
+    session: Session, actor: Actor, bid_id: str, wish: WaitlistWish, at: dt.datetime
+) -> bool:
+    """Put a declined bid on the waitlist or take it off; False if that was so already.
+
+    On it, the bid takes what becomes free and fits, at its offer at most, without asking again.
+
+    Raises: NotFound; SignInNeeded, NotAllowed; Refused if the bid cannot wait for anything.
+    """
+    found = _declined(session, bid_id)
+    require(actor, Action.PLACE_BID, team_id=found.bid.team_id)
+    latest = latest_step(session, bid_id)
+    if (latest.wish if latest else WaitlistWish.LEAVE) == wish:
+        return False
+    if wish is WaitlistWish.TAKE:
+        _check_can_wait(session, found, at.astimezone(dt.UTC).date())
+    number = latest.number + 1 if latest else 1
+    session.add(
+        WaitlistStepRow(bid_id=bid_id, number=number, wish=wish, wished_by=actor.id, wished_at=at)
+    )
+    session.flush()
+    kind = "waitlist.joined" if wish is WaitlistWish.TAKE else "waitlist.left"
+    record(session, Change(actor.id, at), kind, f"bid:{bid_id}", number=number)
+    return True
+
+
+def can_wait(reason: str, last_start: dt.date, today: dt.date) -> bool:
+    """Say whether a declined bid could still get something on a day to come."""
+    return reason in SCARCE and last_start > today
+
+
+def latest_step(session: Session, bid_id: str) -> WaitlistStepRow | None:
+    """Return what a team wanted last of a bid; None if it never said."""
+    steps = select(WaitlistStepRow).where(col(WaitlistStepRow.bid_id) == bid_id)
+    return session.scalars(steps.order_by(col(WaitlistStepRow.number).desc()).limit(1)).first()
+
+
+def waiting_keys(session: Session, sprint: RoundRow) -> frozenset[str]:
+    """Return the keys of the bids of a sprint's round that wait for something."""
+    waiting = select(col(BidRow.key)).where(col(BidRow.round_id) == sprint.id, is_waiting())
+    return frozenset(session.scalars(waiting)) - set(served(session, sprint))
+
+
+def served(session: Session, sprint: RoundRow) -> dict[str, str]:
+    """Return the bids that got something in a daily round of a sprint: their ids there, by key."""
+    won = (
+        select(col(BidRow.key), col(BidRow.id))
+        .join(DailyRoundRow, col(DailyRoundRow.round_id) == col(BidRow.round_id))
+        .join(AwardRow, col(AwardRow.bid_id) == col(BidRow.id))
+        .join(RunRow, col(RunRow.id) == col(AwardRow.run_id))
+        .where(
+            col(DailyRoundRow.sprint_round_id) == sprint.id,
+            col(RunRow.state) == RunState.PUBLISHED,
+        )
+    )
+    return dict(session.execute(won).all())
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Say whether the newest step of a bid wants something."""
+    step, newer = aliased(WaitlistStepRow), aliased(WaitlistStepRow)
+    last = (
+        select(func.max(col(newer.number)))
+        .where(col(newer.bid_id) == col(BidRow.id))
+        .correlate(BidRow)
+        .scalar_subquery()
+    )
+    return exists().where(
+        col(step.bid_id) == col(BidRow.id),
+        col(step.number) == last,
+        col(step.wish) == WaitlistWish.TAKE,
+    )
+
+
+def _declined(session: Session, bid_id: str) -> _Declined:
+    bid = session.scalars(select(BidRow).where(col(BidRow.id) == bid_id).with_for_update()).first()
+    row = session.get(RoundRow, bid.round_id) if bid else None
+    run = published_run(session, row) if row else None
+    decline = session.get(DeclineRow, (run.id, bid_id)) if run else None
+    if bid is None or row is None or decline is None:
+        raise NotFound(f"There is no declined bid {bid_id[:64]}.", bid=bid_id)
+    return _Declined(bid, row, Reason(decline.reason))
+
+
+def _check_can_wait(session: Session, found: _Declined, today: dt.date) -> None:
+    starts = select(func.max(col(AlternativeRow.latest_start))).where(
+        col(AlternativeRow.bid_id) == found.bid.id
+    )
+    last_start = session.scalars(starts).one()
+    is_sprint = session.scalars(
+        select(col(RoundRow.id)).where(col(RoundRow.id) == found.round.id, is_of_a_sprint())
+    ).first()
+    is_running = found.round.state == RoundState.PUBLISHED and is_sprint is not None
+    if not is_running or not can_wait(found.reason, last_start, today):
+        raise Refused(
+            f"Bid {found.bid.key} cannot wait: nothing that becomes free would serve it.",
+            hint="Bid in the next round.",
+            bid=found.bid.id,
+        )
