@@ -100,4 +100,6 @@ def main() -> None:
     Rounds are made of many objects that stay, so the garbage collector walks them rarely.
     """
     gc.set_threshold(NEW_OBJECTS)
+    configure: Any = import_module("broker.logs").configure_for_command
+    configure(sys.argv[1:])
     sys.exit(run(sys.argv[1:], os.environ))

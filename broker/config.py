@@ -26,6 +26,7 @@ SETTINGS = {
     "BROKER_SMTP_URL": "where mails go, such as smtp://USER:PASSWORD@HOST:587; none without it",
     "BROKER_MAIL_FROM": "the address from which mails come",
     "BROKER_TRUSTED_PROXIES": "how many proxies stand in front of the server; 0 without it",
+    "BROKER_SOLVER_MEMORY_MIB": "how much memory a solver may take; without it most of all",
     "BROKER_PUBLIC_URL": "where people find this market, such as https://broker.example.org",
 }
 SECRETS = frozenset({"BROKER_SECRET_KEY", "BROKER_SMTP_URL"})
@@ -38,6 +39,7 @@ HOW_TO_NAME_A_DATABASE = (
     "postgresql://USER:PASSWORD@HOST:PORT/DATABASE with signs such as @ and / in the password "
     "percent-encoded."
 )
+MEBIBYTE = 2**20
 HOST = re.compile(r"[A-Za-z0-9._:-]+")
 KEY_SUFFIX = ".audit-key"
 DEFAULT_MAIL_FROM = "capacity-broker@localhost"
@@ -54,6 +56,7 @@ class Settings:
     public_url: str = ""
     trusted_proxies: int = 0
     audit_key: Path | None = None
+    solver_memory_bytes: int | None = None
 
     @property
     def audit_key_file(self) -> Path:
@@ -82,6 +85,7 @@ class Settings:
             public_url.rstrip("/"),
             _proxies(given.get("BROKER_TRUSTED_PROXIES", "0")),
             Path(key_file).absolute() if key_file else None,
+            _memory_bytes(given.get("BROKER_SOLVER_MEMORY_MIB")),
         )
 
 
@@ -113,6 +117,13 @@ def _proxies(text: str) -> int:
         hint = "Write a digit: 1 for one proxy that ends https, 0 for none."
         raise InvalidSettings("BROKER_TRUSTED_PROXIES is no number of proxies.", hint=hint)
     return int(text)
+
+
+def _memory_bytes(text: str | None) -> int | None:
+    if text is not None and not re.fullmatch(r"[1-9][0-9]{2,7}", text):
+        hint = "Write mebibytes from 100 on, such as 4096."
+        raise InvalidSettings("BROKER_SOLVER_MEMORY_MIB is no amount of memory.", hint=hint)
+    return None if text is None else int(text) * MEBIBYTE
 
 
 def _check_public_url(text: str) -> None:

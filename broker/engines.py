@@ -37,7 +37,10 @@ def file_engines(file: Path) -> tuple[Engine, Engine]:
 
 def _file_engine(file: Path, mode: str, begin: str) -> Engine:
     engine = create_engine(
-        "sqlite+pysqlite://", creator=lambda: _open(file, mode), poolclass=QueuePool
+        "sqlite+pysqlite://",
+        creator=lambda: _open(file, mode),
+        poolclass=QueuePool,
+        hide_parameters=True,
     )
     event.listen(engine, "begin", lambda connection: _begin(connection, begin))
     return engine
@@ -130,6 +133,7 @@ def _server_engine(url: URL, isolation_level: Any, settings: tuple[str, ...]) ->
         url.set(drivername=POSTGRESQL_DRIVER),
         isolation_level=isolation_level,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={k: value for k, value in CONNECTING.items() if k not in url.query},
     )
     event.listen(engine, "connect", lambda connection, _: _set(connection, settings))

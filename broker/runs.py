@@ -28,6 +28,7 @@ from broker.clock import Clock, in_words, time_of
 from broker.db import Database, transact
 from broker.errors import Busy, Refused
 from broker.leases import Lease, kept, release_lease, take_lease
+from broker.logs import about
 from broker.policy.versions import policy_of_round
 from broker.publications import publish_outcome
 from broker.rounds import close_round, find_round, lock_round
@@ -96,16 +97,19 @@ def run_round(
     claim = transact(db, lambda session: _claim(session, round_key, holder, purpose, now))
     if isinstance(claim, Ran):
         return claim
-    with _failing(db, claim, now):
+    with about(round_key=round_key, run_id=claim.run_id), _failing(db, claim, now):
+        log.info("run.solving", fence=claim.lease.fence, purpose=purpose)
         with kept(db, claim.lease, clock):
             asked = replace(options, pricing=claim.pricing or options.pricing)
             outcome = solve(claim.problem, asked, storing(db, claim.run_id, report_progress))
-        violations = check_outcome(claim.problem, outcome) or _overrides(outcome)
+            violations = check_outcome(claim.problem, outcome) or _overrides(outcome)
         if violations:
             raise BrokenOutcome(round_key, violations)
         transact(db, lambda session: _check(session, claim, outcome, now(session)))
         finish = _publish if purpose is RunPurpose.PUBLICATION else _end_rehearsal
-        return transact(db, lambda session: finish(session, claim, outcome, now(session)))
+        ran = transact(db, lambda session: finish(session, claim, outcome, now(session)))
+        log.info("run.done", state=ran.run_state, outcome_sha256=ran.outcome_sha256)
+        return ran
 
 
 def _overrides(outcome: Outcome) -> tuple[Violation, ...]:
@@ -245,6 +249,7 @@ def _failing(db: Database, claim: _Claim, now: Now) -> Iterator[None]:
         yield
     except BaseException as error:
         why = str(error) or type(error).__name__
+        log.warning("run.not-finished", why=why)
         transact(db, lambda session: _fail(session, claim, why, now(session)))
         raise
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -35,6 +36,7 @@ MOST_BYTES = 2**20
 """What is written or read at once."""
 STARTED_WITH = ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 """What the child may know of its surroundings; nothing of the database is among it."""
+MEMORY_SHARE = 0.8
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """Linear algebra is small here: threads of its own would only wait for the solvers'."""
 ENGINE = (sys.executable, "-m", "allocation")
@@ -46,14 +48,16 @@ def solve(
     options: Options,
     report_progress: Reporter,
     engine: Sequence[str] = ENGINE,
+    memory_bytes: int | None = None,
 ) -> Outcome:
-    """Allocate a round and judge the outcome.
+    """Allocate a round and judge the outcome, in so much memory or in most of the machine's.
 
     Raises: BrokenOutcome if the judge refuses the outcome.
     """
     told = _Told(report_progress)
     seconds = options.time_limit_seconds * (1 + GRACE_RATIO) + GRACE_SECONDS
-    why = _ask(engine, problem, options, told, time.monotonic() + seconds)
+    child = _Child(engine, memory_bytes or _most_memory_bytes())
+    why = _ask(child, problem, options, told, time.monotonic() + seconds)
     outcome = told.outcome
     if outcome is None:
         outcome = baseline_outcome(problem, options, time.monotonic, why)
@@ -72,6 +76,7 @@ def solve_override(
     options: Options,
     report_progress: Reporter,
     engine: Sequence[str] = ENGINE,
+    memory_bytes: int | None = None,
 ) -> Outcome:
     """Decide a round again with what people set, and judge the outcome.
 
@@ -83,7 +88,8 @@ def solve_override(
         "before": wire.outcome_document(before),
         "override": wire.override_document(override),
     }
-    why = _ask(engine, problem, options, told, time.monotonic() + seconds, more)
+    child = _Child(engine, memory_bytes or _most_memory_bytes())
+    why = _ask(child, problem, options, told, time.monotonic() + seconds, more)
     if told.outcome is None:
         raise NoOutcome(why or "The engine ended without an outcome.")
     violations = check_overridden(problem, before, override, told.outcome)
@@ -100,8 +106,21 @@ def _labelled(outcome: Outcome, why: str) -> Outcome:
     return replace(outcome, report=report)
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """How a child is started, and how much address space it gets."""
+
+    engine: Sequence[str]
+    memory_bytes: int
+
+
+def _most_memory_bytes() -> int:
+    """Return what one solver may take of this machine, so that the market beside it lives on."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
+
+
 def _ask(
-    engine: Sequence[str],
+    wanted: _Child,
     problem: Problem,
     options: Options,
     told: _Told,
@@ -113,7 +132,7 @@ def _ask(
         {"round": wire.round_document(problem), "options": asdict(options), **(more or {})}
     )
     try:
-        child = _start(engine)
+        child = _start(wanted)
     except OSError as error:
         return f"The engine could not be started: {error}."
     try:
@@ -194,17 +213,26 @@ def _ended_early(code: int) -> str:
     return f"The engine ended early with {how}."
 
 
-def _start(engine: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(wanted: _Child) -> subprocess.Popen[bytes]:
     """Start the engine as the head of a group of its own, so that it ends with all it started."""
     known = {name: os.environ[name] for name in STARTED_WITH if name in os.environ}
-    return subprocess.Popen(  # noqa: S603  # the command is ours
-        engine,
+    child = subprocess.Popen(  # noqa: S603  # the command is ours
+        wanted.engine,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=known | ONE_THREAD,
         start_new_session=True,
     )
+    _limit(child.pid, wanted.memory_bytes)
+    return child
+
+
+def _limit(pid: int, memory_bytes: int) -> None:
+    """Limit the memory of a process that reads its problem yet, where the system can."""
+    if sys.platform == "linux":
+        with suppress(ProcessLookupError):  # it ended at once, and that is said elsewhere
+            resource.prlimit(pid, resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

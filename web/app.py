@@ -11,7 +11,19 @@ from flask import Flask
 from broker.clock import Clock
 from broker.config import Settings
 from broker.db import connect
-from web import assets, auth, csrf, desk, errors, filters, grids, headers, navigation, wording
+from web import (
+    assets,
+    auth,
+    csrf,
+    desk,
+    errors,
+    filters,
+    grids,
+    headers,
+    navigation,
+    visits,
+    wording,
+)
 from web.access_grants import access_grants
 from web.accounts import accounts
 from web.api.routes import api
@@ -51,7 +63,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     desk.register(app, connect(settings.database_url), clock)
-    for part in (assets, auth, csrf, errors, filters, grids, headers, navigation, wording):
+    for part in (visits, assets, auth, csrf, errors, filters, grids, headers, navigation, wording):
         part.register(app)
     for blueprint in (
         market_pages,

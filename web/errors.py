@@ -25,6 +25,7 @@ from broker.errors import (
     TooManyAttempts,
     WrongSchema,
 )
+from web import visits
 from web.api.problems import is_for_programs, problem
 
 log = structlog.get_logger()
@@ -124,5 +125,7 @@ def _page(status: int, sentence: str = "") -> Response:
         return problem(status, sentence or SENTENCES.get(status, ""))
     headline = HEADLINES.get(status, "That did not work")
     text = sentence or SENTENCES.get(status, "")
+    if status >= SERVER_ERROR:
+        text += f" In the log it is request {visits.request_id()}."
     page = render_template("pages/error.html", status=status, headline=headline, sentence=text)
     return make_response(page, status)

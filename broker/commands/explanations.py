@@ -12,12 +12,11 @@ import click
 
 from broker.clock import system_clock
 from broker.commands.exits import DONE
-from broker.commands.market import market_of
+from broker.commands.market import market_of, solver_of
 from broker.commands.options import Seconds, json_option, quiet_option, workers_option
 from broker.commands.speech import say_json
 from broker.counterfactuals.answers import Progress
 from broker.counterfactuals.working import Budget, Explained, explain_round, processes
-from broker.solving import solve
 
 DEFAULTS = Budget()
 JOBS = 4
@@ -75,7 +74,7 @@ def worker(environment: Mapping[str, str], *, with_input: bool) -> None:
     os.nice(NICENESS)
     if with_input:
         threading.Thread(target=_end_with_the_input, daemon=True).start()
-    queue = background(db, system_clock, solve)
+    queue = background(db, system_clock, solver_of(environment))
     queue.create_consumer(workers=JOBS, check_worker_health=False).run()
 
 

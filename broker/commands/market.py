@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from functools import partial
 
 import click
 
@@ -12,6 +13,8 @@ from broker.audit import ActorId, Change
 from broker.clock import system_clock
 from broker.config import Settings
 from broker.db import Database, check_schema, connect
+from broker.runs import Solve
+from broker.solving import solve
 
 
 def market_of(environment: Mapping[str, str]) -> Database:
@@ -28,6 +31,12 @@ def database_of(settings: Settings) -> Database:
     if command:
         command.call_on_close(db.dispose)
     return db
+
+
+def solver_of(environment: Mapping[str, str]) -> Solve:
+    """Return what solves rounds, in as much memory as the settings say."""
+    memory_bytes = Settings.from_environment(environment).solver_memory_bytes
+    return partial(solve, memory_bytes=memory_bytes)
 
 
 def command_line() -> ActorId:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from allocation.wire import Document
 from broker.clock import system_clock
-from broker.commands.market import actor, market_of
+from broker.commands.market import actor, market_of, solver_of
 from broker.commands.options import NamedPath, json_option, quiet_option
 from broker.commands.speech import say_json
 from broker.dashboards.replays import Replay, replay_screen
@@ -21,7 +21,6 @@ from broker.policy.documents import Policy
 from broker.policy.reading import read_policy_file
 from broker.policy.replaying import ROUNDS, ask_replays, replay_next
 from broker.policy.versions import find_version, policy_in_force, policy_of
-from broker.solving import solve
 
 MOST_ROUNDS = 24
 
@@ -59,7 +58,7 @@ def replay(
         policy = read_policy_file(file) if file else _stored(session, version)
     asked_by, at = actor(), system_clock()
     sha256 = transact(db, lambda session: ask_replays(session, asked_by, policy, at, rounds))
-    while replay_next(db, system_clock, solve, sha256):
+    while replay_next(db, system_clock, solver_of(environment), sha256):
         pass
     with reading(db) as session:
         screen = replay_screen(session, asked_by, sha256)

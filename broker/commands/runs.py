@@ -10,13 +10,12 @@ from allocation.options import Options
 from allocation.wire import Document, report_document
 from broker.clock import system_clock
 from broker.commands.checkpoints import sign_after
-from broker.commands.market import command_line, market_of
+from broker.commands.market import command_line, market_of, solver_of
 from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, report_lines, say_json
 from broker.counterfactuals.answers import decided_round, write_estimates
 from broker.db import transact
 from broker.runs import Ran, run_round
-from broker.solving import solve
 from broker.states import RunPurpose, RunState
 
 
@@ -44,7 +43,7 @@ def run(
         options,
         system_clock,
         command_line(),
-        solve,
+        solver_of(environment),
         progress_to_terminal(is_quiet=is_quiet),
         purpose=RunPurpose.REHEARSAL if rehearse else RunPurpose.PUBLICATION,
     )

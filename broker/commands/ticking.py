@@ -15,7 +15,7 @@ from broker.audit import Change
 from broker.clock import system_clock, time_of
 from broker.commands.checkpoints import sign_after
 from broker.commands.exits import DONE, exit_code
-from broker.commands.market import command_line, market_of
+from broker.commands.market import command_line, market_of, solver_of
 from broker.commands.notices import outbox_of_settings, remind_and_send, sentence_of
 from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, say_json
@@ -24,7 +24,6 @@ from broker.idempotency import forget_answers
 from broker.notices.causes import counted
 from broker.notices.sending import Mailed
 from broker.people.sessions import forget_sessions
-from broker.solving import solve
 from broker.ticking import Deed, Ticked, Ticker, tick
 from broker.upkeep.ticks import note_tick
 
@@ -48,7 +47,9 @@ def tick_(
     """
     report_progress = progress_to_terminal(is_quiet=is_quiet)
     db = market_of(environment)
-    ticker = Ticker(db, system_clock, command_line(), options, solve, report_progress)
+    ticker = Ticker(
+        db, system_clock, command_line(), options, solver_of(environment), report_progress
+    )
     transact(db, lambda session: note_tick(session, gethostname(), time_of(session, system_clock)))
     deeds = []
     for ticked in tick(ticker):

@@ -53,6 +53,14 @@ def test_the_engine_sees_nothing_of_its_surroundings_but_the_problem(
     assert "code 8" in str(solve_with(does).report.solver["why"])
 
 
+def test_an_engine_that_takes_too_much_memory_ends_and_the_better_baseline_is_taken() -> None:
+    does = "bytearray(2**30); os._exit(8)"
+    outcome = solve(PROBLEM, QUICK, lambda _: None, engine_that(does), memory_bytes=2**28)
+    assert "code 1" in str(outcome.report.solver["why"])
+    assert outcome.report.status is Status.FEASIBLE
+    assert "code 8" in str(solve_with(does).report.solver["why"])
+
+
 def test_a_problem_that_cannot_be_read_is_refused_by_the_engine_itself() -> None:
     """The protocol alone: `python -m allocation` answers bad input with an error and exit 2."""
     import subprocess  # noqa: PLC0415  # only this test speaks to the child directly

@@ -122,6 +122,21 @@ def test_a_broken_database_is_an_error_page_and_not_a_crash(
     assert "Error 503" in answer.text
 
 
+def test_every_answer_has_an_id_of_its_own_and_what_broke_names_it(
+    past_app: Flask, past: FlaskClient
+) -> None:
+    first, second = (past.get("/healthz").headers["X-Request-ID"] for _ in "12")
+    assert first != second
+
+    def broken() -> str:
+        raise RuntimeError("a defect")
+
+    past_app.view_functions["health.alive"] = broken
+    answer = past.get("/healthz")
+    assert answer.status_code == 500
+    assert answer.headers["X-Request-ID"] in answer.text
+
+
 def test_a_defect_of_ours_shows_no_inside(past_app: Flask, past: FlaskClient) -> None:
     def break_down() -> str:
         raise RuntimeError("the inside")
