@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import broker.access_grants.tables
 import broker.approvals.tables
 import broker.bids.tables
 import broker.counterfactuals.tables

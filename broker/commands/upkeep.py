@@ -58,6 +58,7 @@ def _say(done: str, backup: Backup, *, as_json: bool, is_quiet: bool) -> None:
             f"{backup.rows:,} rows, {backup.events:,} audit events."
         )
         click.echo(f"SHA-256 {backup.sha256}")
+        click.echo(f"Root of the audit log {backup.root}")
 
 
 @click.command()

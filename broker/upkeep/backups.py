@@ -18,9 +18,18 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, inspect
 
-from broker.db import SCHEMA, Database, check_schema, newer_schema, schema_of, storage_errors
+from broker.db import (
+    SCHEMA,
+    Database,
+    check_schema,
+    newer_schema,
+    reading,
+    schema_of,
+    storage_errors,
+)
 from broker.errors import BrokenBackup, NotFound, Refused, StorageFailed
 from broker.every_table import TABLES
+from broker.proofs.logs import log_root, log_size
 from broker.schema import migrate
 from broker.upkeep.copies import Counts, copy_rows, count_rows
 from broker.upkeep.parts import passing, read_only, settle, taking_place_of
@@ -31,12 +40,16 @@ BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds. Units: rows of all tables, events of the log, bytes of the file."""
+    """What a backup holds, with the root of its audit log in lower-case hex.
+
+    Units: rows of all tables, events of the log, bytes of the file.
+    """
 
     file: Path
     schema: str
     rows: int
     events: int
+    root: str
     size_bytes: int
     sha256: str
 
@@ -167,6 +180,11 @@ def _is_empty(connection: Connection) -> bool:
     return known <= {"alembic_version"} or set(count_rows(connection).values()) == {0}
 
 
+def _root_of(part: Path) -> str:
+    with opened(part) as copy, reading(copy) as session:
+        return log_root(session, log_size(session)).hex()
+
+
 def _described(part: Path, file: Path, counts: Counts) -> Backup:
     digest = hashlib.sha256()
     with part.open("rb") as content:
@@ -177,6 +195,7 @@ def _described(part: Path, file: Path, counts: Counts) -> Backup:
         schema=SCHEMA,
         rows=sum(counts.values()),
         events=counts["audit_event"],
+        root=_root_of(part),
         size_bytes=part.stat().st_size,
         sha256=digest.hexdigest(),
     )

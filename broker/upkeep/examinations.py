@@ -18,13 +18,14 @@ from broker.clock import Clock, database_time, time_of
 from broker.config import Settings
 from broker.dashboards.installation import purpose
 from broker.db import SCHEMA, Database, check_schema, reading, storage_errors
-from broker.errors import BrokerError
+from broker.errors import BrokerError, UnusableKey
 from broker.notices.outboxes import outbox_of
 from broker.people.standing import in_force
 from broker.people.tables import RoleGrantRow
+from broker.proofs.keys import read_public_key
 from broker.tables import AuditEventRow
 from broker.upkeep.findings import Finding, good, problem, serious, warning
-from broker.upkeep.storage_findings import storage_findings
+from broker.upkeep.storage_findings import OTHERS, storage_findings
 from broker.upkeep.ticks import last_tick, what_is_late
 
 SHORTEST_SECRET, FEWEST_SIGNS = 32, 10
@@ -47,6 +48,7 @@ class Patient:
 def examine(patient: Patient) -> Iterator[Finding]:
     """Look after everything that makes an installation safe to run."""
     yield from _secrets(patient)
+    yield from _audit_key(patient)
     yield from _surroundings(patient)
     try:
         check_schema(patient.db)
@@ -70,6 +72,25 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
         yield serious("secret key", sentence, hint, is_production=is_production)
     else:
         yield good("secret key", "It is long.")
+
+
+def _audit_key(patient: Patient) -> Iterator[Finding]:
+    """Look at the key that signs the log; beside the database whoever has one has the other."""
+    file = patient.settings.audit_key_file
+    try:
+        read_public_key(file)
+    except UnusableKey as error:
+        yield problem("audit key", error.sentence, error.hint)
+        return
+    if file.stat().st_mode & OTHERS:
+        sentence = f"Others on this machine may use {file}."
+        is_production = patient.is_production
+        yield serious("audit key", sentence, f"chmod 600 {file}", is_production=is_production)
+    elif patient.is_production and patient.settings.audit_key is None:
+        hint = "Set BROKER_AUDIT_KEY_FILE to a place that backups of the database do not hold."
+        yield warning("audit key", "It lies where its default is, beside the database.", hint)
+    else:
+        yield good("audit key", "It signs, and is for its owner alone.")
 
 
 def _surroundings(patient: Patient) -> Iterator[Finding]:

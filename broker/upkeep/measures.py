@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 
 from broker.counterfactuals.tables import QuestionRow
 from broker.policy.tables import PolicyReplayRow
+from broker.proofs.keeping import latest_checkpoint
 from broker.states import RoundState, RunState
 from broker.tables import RoundRow, RunRow
 from broker.upkeep.ticks import last_tick, what_is_late
@@ -38,6 +39,7 @@ def measures(session: Session, at: dt.datetime) -> Iterator[Measure]:
     yield _runs(session)
     yield from _last_result(session)
     yield _queue(session)
+    yield from _checkpoint(session, at)
     yield from _ticks(session, at)
 
 
@@ -78,6 +80,14 @@ def _queue(session: Session) -> Measure:
     }
     values = tuple(((kind,), float(session.scalar(n) or 0)) for kind, n in waiting.items())
     return Measure("broker_queue", "Work that waits for a worker, by kind.", ("kind",), values)
+
+
+def _checkpoint(session: Session, at: dt.datetime) -> Iterator[Measure]:
+    latest = latest_checkpoint(session)
+    if latest is not None:
+        age = (at - latest.taken_at).total_seconds()
+        meaning = "Seconds since the audit log was last signed."
+        yield _alone("broker_checkpoint_age_seconds", meaning, age)
 
 
 def _ticks(session: Session, at: dt.datetime) -> Iterator[Measure]:

@@ -1,4 +1,4 @@
-"""Whether a file is a whole market: pages, references, rows, and the ledger in it.
+"""Whether a file is a whole market: pages, references, rows, the ledger and the log in it.
 
 Asked of every backup before it gets its name, and of every market that is restored from one.
 """
@@ -15,6 +15,7 @@ from sqlalchemy import URL
 from broker.db import Database, connect, reading
 from broker.errors import BrokenBackup
 from broker.ledger.invariants import ledger_violations, read_ledger
+from broker.proofs.log_checks import walk_log
 from broker.upkeep.copies import Counts, count_rows
 from broker.upkeep.parts import read_only
 
@@ -73,3 +74,4 @@ def _findings_in_market(file: Path, counts: Counts) -> Iterator[str]:
             differs = sorted(name for name in counts if found[name] != counts[name])
             yield f"Not every row is there: {', '.join(differs)}."
         yield from map(str, ledger_violations(read_ledger(session)))
+        yield from (one.sentence for one in walk_log(session, ()).findings)

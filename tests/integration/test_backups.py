@@ -238,6 +238,23 @@ def test_a_disk_that_fills_up_leaves_no_part_of_a_backup(market: Database, tmp_p
     assert list(folder.iterdir()) == []
 
 
+def test_an_older_backup_than_a_kept_checkpoint_is_told_as_a_rollback(
+    migrated: Broker, sound: Path, tmp_path: Path
+) -> None:
+    migrated("backup", tmp_path / "older.backup")
+    migrated("import", sound)
+    migrated("backup", tmp_path / "newer.backup")
+    kept = tmp_path / "kept.checkpoint"
+    kept.write_text(migrated("checkpoint").out)
+    key = {"BROKER_AUDIT_KEY_FILE": str(tmp_path / "broker.audit-key")}
+    codes = []
+    for age in ("older", "newer"):
+        elsewhere = {"BROKER_DATABASE_URL": f"sqlite:///{tmp_path / age}.db"} | key
+        assert migrated("restore", tmp_path / f"{age}.backup", **elsewhere).code == 0
+        codes.append(migrated("verify", "--checkpoint", kept, **elsewhere).code)
+    assert codes == [6, 0]
+
+
 # --- the commands ------------------------------------------------------------------------------
 
 

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import text, update
+from sqlalchemy import text
 
 from broker.clock import system_clock
 from broker.config import Settings
 from broker.db import Database, reading, transact
 from broker.people.grants import Grant, propose_grant
 from broker.people.persons import NewPerson, add_person
-from broker.rounds import create_round
-from broker.tables import InstallationRow, RoundRow
+from broker.proofs.keys import make_key
+from broker.rounds import create_round, open_round
+from broker.tables import InstallationRow
 from broker.upkeep.examinations import Patient, examine
 from broker.upkeep.findings import Finding, Level
 from broker.upkeep.ticks import note_tick, what_is_late
@@ -39,7 +40,11 @@ IN_PRODUCTION = {
 def examined(
     db: Database, environment: Mapping[str, str] = IN_PRODUCTION, *, is_production: bool = True
 ) -> list[Finding]:
-    settings = Settings.from_environment(environment)
+    key_file = db.file.parent / "audit.key"
+    make_key(key_file)
+    settings = Settings.from_environment(
+        {"BROKER_AUDIT_KEY_FILE": str(key_file)} | dict(environment)
+    )
     return list(examine(Patient(settings, db, system_clock, is_production)))
 
 
@@ -122,6 +127,7 @@ def test_what_is_unsafe_in_production_is_a_problem(sound_market: Database, illne
 @pytest.mark.parametrize(
     ("name", "value", "subject"),
     [
+        ("BROKER_AUDIT_KEY_FILE", "/nowhere/audit.key", "audit key"),
         ("BROKER_SECRET_KEY", None, "secret key"),
         ("BROKER_SECRET_KEY", "password" * 8, "secret key"),
         ("BROKER_SECRET_KEY", "correct horse", "secret key"),
@@ -196,7 +202,7 @@ def test_a_missed_run_is_noticed_within_a_quarter_of_an_hour(either_market: Data
     tick_at(either_market, NOON)
     assert late(either_market, 9) == []
     assert late(either_market, 15) == ["tick", "round:sprint-1"]
-    set_state(either_market, "open")
+    transact(either_market, lambda session: open_round(session, "sprint-1", a_change()))
     tick_at(either_market, NOON + dt.timedelta(minutes=45))
     assert late(either_market, 39) == []
     assert late(either_market, 45) == ["round:sprint-1"]
@@ -210,10 +216,6 @@ def test_a_closed_round_that_nobody_allocates_is_late_until_it_is_published(
     assert late(past_market, 15) == ["round:waiting"]
     run_it(past_market, "waiting")
     assert late(past_market, 15) == []
-
-
-def set_state(db: Database, state: str) -> None:
-    transact(db, lambda session: session.execute(update(RoundRow).values(state=state)))
 
 
 # --- for machines ------------------------------------------------------------------------------
