@@ -10,6 +10,7 @@ import broker.deliveries.tables
 import broker.holdings.tables
 import broker.ledger.tables
 import broker.notices.tables
+import broker.overrides.tables
 import broker.people.tables
 import broker.policy.tables
 import broker.pools.tables
