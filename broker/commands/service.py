@@ -102,5 +102,6 @@ def _build(settings: Settings) -> None:
     try:
         build_demo(settings.database_url, system_clock, solve, click.echo)
     except StorageFailed as error:
-        sentence = f"The demo in {db.place} could not be built: {error.facts['why']}."
+        why = str(error.facts.get("why", error.sentence)).rstrip(".")
+        sentence = f"The demo in {db.place} could not be built: {why}."
         raise type(error)(sentence, hint=error.hint) from error

@@ -21,7 +21,7 @@ from sqlmodel import col
 import broker.every_table  # noqa: F401  # makes the metadata complete
 from allocation.wire import canonical_json
 from broker.bids.tables import BidVersionRow, TeamBidRow
-from broker.policy.tables import BidPledgeRow
+from broker.policy.tables import BidPledgeRow, BidPurposeRow
 from broker.proofs.leaves import instant_text
 from broker.states import BidState
 from broker.tables import AlternativeRow, BidRow, ItemRow, RoundRow, Table
@@ -53,7 +53,7 @@ NOT_AUDITED: Mapping[str, str] = {
     "transfer": "every journal, which is audited, holds the hash of its transfers",
 }
 """Tables that the log does not vouch for, each with the reason."""
-SEALED = ("team_bid", "bid_version", "bid", "alternative", "item", "bid_pledge")
+SEALED = ("team_bid", "bid_version", "bid", "alternative", "item", "bid_pledge", "bid_purpose")
 """Tables of bids, entered at the close of their round: of every bid that was ever submitted."""
 SALTED = frozenset({"person"})
 """Tables of which a row may have to be forgotten: its hash then says nothing without its salt."""
@@ -101,6 +101,7 @@ def sealed_in(rounds: ColumnElement[bool]) -> dict[str, ColumnElement[bool]]:
         "alternative": col(AlternativeRow.bid_id).in_(bids),
         "item": col(ItemRow.bid_id).in_(bids),
         "bid_pledge": col(BidPledgeRow.bid_id).in_(bids),
+        "bid_purpose": col(BidPurposeRow.bid_id).in_(bids),
     }
 
 
