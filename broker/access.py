@@ -75,6 +75,10 @@ class Action(StrEnum):
     READ_ACCESS_GRANTS = "read-access-grants"
     REVOKE_ACCESS = "revoke-access"
     RELEASE_AWARD = "release-award"
+    READ_OWN_HOURS = "read-own-hours"
+    ANSWER_HOURS = "answer-hours"
+    ANSWER_FOR_EXPERTS = "answer-for-experts"
+    NAME_EXPERTS = "name-experts"
     REPORT_DELIVERY = "report-delivery"
     CONFIRM_DELIVERY = "confirm-delivery"
     READ_APPROVAL = "read-approval"
@@ -168,6 +172,10 @@ _RULES: Mapping[Action, _Rule] = {
     Action.READ_ACCESS_GRANTS: _Rule(roles=_ADMIN_OR_SERVICE, is_for_every_person=True),
     Action.REVOKE_ACCESS: _Rule(roles=_ADMIN, is_for_pool_owner=True, is_for_named_person=True),
     Action.RELEASE_AWARD: _Rule(teams=_LEAD),
+    Action.READ_OWN_HOURS: _Rule(is_for_every_person=True),
+    Action.ANSWER_HOURS: _Rule(is_for_named_person=True),
+    Action.ANSWER_FOR_EXPERTS: _Rule(roles=_ADMIN, is_for_pool_owner=True),
+    Action.NAME_EXPERTS: _Rule(roles=_ADMIN, is_for_pool_owner=True),
     Action.REPORT_DELIVERY: _Rule(teams=_LEAD),
     Action.CONFIRM_DELIVERY: _Rule(
         roles=_ADMIN, is_for_pool_owner=True, is_for_every_lead=True, is_barred_to_own_team=True

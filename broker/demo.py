@@ -23,13 +23,19 @@ from broker.access import service
 from broker.audit import ActorId, Change
 from broker.bids.placing import PlaceBid, place_bid
 from broker.clock import Clock
-from broker.company import COMPANY, NOTICE, CompanyRound, five_rounds
+from broker.company import COMPANY, NOTICE, CompanyRound, Standing, five_rounds
 from broker.company.calendars import Sprint
 from broker.db import Database, connect, transact
 from broker.demo_deliveries import SAID_AFTER, SayOfAwards
 from broker.demo_people import add_people, sign_in_lines
 from broker.demo_places import check_replaceable, replacing
-from broker.demo_pools import define_pools, end_access, let_somebody_leave, take_access_back
+from broker.demo_pools import (
+    answer_hours,
+    define_pools,
+    end_access,
+    let_somebody_leave,
+    take_access_back,
+)
 from broker.policy.versions import Adoption, adopt_policy
 from broker.rounds import create_round, finish_round, open_round
 from broker.runs import Ran, Solve, run_round
@@ -42,6 +48,8 @@ DEMO_DATABASE_URL = "sqlite:///demo.sqlite3"
 SEED = 4
 OPTIONS = Options(time_limit_seconds=1.4)
 ANNOUNCED_BEFORE = dt.timedelta(hours=12)
+ANSWERED_AFTER = dt.timedelta(hours=8)
+"""How long after the sprint began experts say whether they can."""
 REVOKED_AFTER = dt.timedelta(hours=9)
 """How long after the sprint began a steward finds something."""
 
@@ -138,6 +146,9 @@ def _moments_of_pools(stories: Sequence[CompanyRound]) -> Iterator[Moment]:
     after = current.closes_at + REVOKED_AFTER
     yield Moment(after, Step.POOLS, partial(_take_access_back, current))
     yield Moment(after, Step.POOLS, _let_somebody_leave)
+    for story in stories[:-1]:
+        answered_at = story.closes_at + ANSWERED_AFTER
+        yield Moment(answered_at, Step.POOLS, partial(_answer_hours, story))
 
 
 def _mark_as_demo(session: Session) -> None:
@@ -183,7 +194,14 @@ def _add_people(stage: Stage, at: dt.datetime) -> dt.datetime:
 
 def _define_pools(sprints: Sequence[Sprint], stage: Stage, at: dt.datetime) -> dt.datetime:
     """Let whoever owns a pool write down what it is, before anybody bids for it."""
-    transact(stage.db, lambda session: define_pools(session, sprints, at))
+    transact(stage.db, lambda session: define_pools(session, sprints, SEED, at))
+    return at
+
+
+def _answer_hours(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
+    """Let experts answer for the hours that the result asks of them."""
+    is_over = story.standing is Standing.PAST
+    transact(stage.db, lambda s: answer_hours(s, story.sprint.key, at, is_over=is_over))
     return at
 
 

@@ -180,6 +180,13 @@ class InvalidRevocation(InvalidInput):
     what = "revocation of access"
 
 
+class InvalidAnswer(InvalidInput):
+    """Hours are declined without a reason, or answered without naming any."""
+
+    code = "invalid-answer"
+    what = "answer"
+
+
 class InvalidPerson(InvalidInput):
     """What should be kept about a person, or their password, breaks rules."""
 

@@ -7,6 +7,7 @@ import broker.approvals.tables
 import broker.bids.tables
 import broker.counterfactuals.tables
 import broker.deliveries.tables
+import broker.experts.tables
 import broker.holdings.tables
 import broker.ledger.tables
 import broker.notices.tables

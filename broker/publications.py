@@ -17,6 +17,7 @@ from allocation.outcome import Award, Decline, ListPrice, Outcome
 from broker.access_grants.issuing import issue_access
 from broker.audit import Change
 from broker.directory import bid_ids_of, pool_ids_of
+from broker.experts.naming import name_experts
 from broker.ledger.holds import settle_round
 from broker.ledger.overriding import Superseded, resettle_round
 from broker.notices.causes import tell_overridden, tell_published
@@ -45,6 +46,7 @@ def publish_outcome(
     """
     store_outcome(session, row, run, outcome)
     issue_access(session, row, run, change)
+    name_experts(session, row, run, change)
     if superseded is None:
         settle_round(session, row, run, change)
     else:

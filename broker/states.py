@@ -1,13 +1,13 @@
-"""The states of rounds, runs and access to data, and the one table of their legal transitions.
+"""The states of rounds, runs, access to data and hours of experts, in one table of transitions.
 
-No other module writes these states: `move_round`, `move_run` and `move_access` change them with one
-guarded UPDATE and write exactly one audit event beside it. What a transition means stands in
-rounds.py, runs.py and access_grants/.
+No other module writes these states: the functions here change them with one guarded UPDATE and
+write exactly one audit event beside it. What a transition means stands in rounds.py, runs.py,
+access_grants/ and experts/.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from broker.tables import RoundRow, RunRow
 
 if TYPE_CHECKING:
     from broker.access_grants.tables import AccessGrantRow
+    from broker.experts.tables import ExpertHoursRow
 
 
 class RoundState(StrEnum):
@@ -66,6 +67,18 @@ class AccessState(StrEnum):
     REVOKED = "revoked"
 
 
+class HoursState(StrEnum):
+    """Where hours of an expert stand: open, asked for, answered, or taken over by others."""
+
+    TO_BE_NAMED = "to-be-named"
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    DECLINED = "declined"
+    REPLACED = "replaced"
+
+
+LIVE_HOURS = (HoursState.TO_BE_NAMED, HoursState.ASKED, HoursState.CONFIRMED)
+"""What is still promised to a team; on every day of an award it adds up to what was awarded."""
 TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
     RoundState: {
         RoundState.SCHEDULED: frozenset({RoundState.OPEN, RoundState.CANCELLED}),
@@ -91,6 +104,15 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         AccessState.GRANTED: frozenset({AccessState.EXPIRED, AccessState.REVOKED}),
         AccessState.EXPIRED: frozenset(),
         AccessState.REVOKED: frozenset(),
+    },
+    HoursState: {
+        HoursState.TO_BE_NAMED: frozenset({HoursState.REPLACED}),
+        HoursState.ASKED: frozenset(
+            {HoursState.CONFIRMED, HoursState.DECLINED, HoursState.REPLACED}
+        ),
+        HoursState.CONFIRMED: frozenset({HoursState.DECLINED, HoursState.REPLACED}),
+        HoursState.DECLINED: frozenset(),
+        HoursState.REPLACED: frozenset(),
     },
 }
 """What may follow each state; nothing follows an empty set. `published` is a state of both."""
@@ -149,9 +171,31 @@ def move_access(
     record(session, change, f"access.{state}", f"access:{row.id}", **facts)
 
 
+def move_hours(
+    session: Session,
+    rows: Sequence[ExpertHoursRow],
+    state: HoursState,
+    change: Change,
+    subject: str,
+    *,
+    reason: str = "",
+) -> None:
+    """Bring some hours into a state, all or none, with one event for all of them.
+
+    Raises: Refused if one of them is in no state that this one may follow.
+    """
+    answered = {"answered_at": change.at, "answered_by": change.actor, "reason": reason}
+    columns = {} if state is HoursState.REPLACED else answered
+    for row in rows:
+        if not _change_state(session, row, state, (), columns):
+            raise _refusal("These hours", row.state, state)
+    facts = {"hours": sum(row.hours for row in rows), "rows": sorted(row.id for row in rows)}
+    record(session, change, f"hours.{state}", subject, **facts)
+
+
 def _change_state(
     session: Session,
-    row: RoundRow | RunRow | AccessGrantRow,
+    row: RoundRow | RunRow | AccessGrantRow | ExpertHoursRow,
     state: StrEnum,
     guards: tuple[ColumnElement[bool], ...],
     columns: Mapping[str, Any],

@@ -46,13 +46,19 @@ def offered(db: Database, round_key: str = "sprint-1") -> list[Units]:
         return offered_in(session, round_key)
 
 
-def offered_in(session: Session, round_key: str) -> list[Units]:
+def offered_of(db: Database, pool_key: str) -> list[Units]:
+    """Return what the round offers of another pool, day by day."""
+    with reading(db) as session:
+        return offered_in(session, "sprint-1", pool_key)
+
+
+def offered_in(session: Session, round_key: str, pool_key: str = "gpu") -> list[Units]:
     """Return the same inside a transaction."""
     row = find_round(session, round_key)
     rows = (
         select(col(CapacityRow.reserved_units), col(CapacityRow.spot_units))
         .join(PoolRow, col(PoolRow.id) == col(CapacityRow.pool_id))
-        .where(col(CapacityRow.round_id) == row.id, col(PoolRow.key) == "gpu")
+        .where(col(CapacityRow.round_id) == row.id, col(PoolRow.key) == pool_key)
         .order_by(col(CapacityRow.day))
     )
     return [Units(*units) for units in session.execute(rows)]

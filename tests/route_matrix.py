@@ -104,6 +104,7 @@ OF_A_TEAM = [
     Row("/calendar", PEOPLE),
     Row("/calendar.csv", PEOPLE),
     Row("/calendar/access.csv", PEOPLE),
+    Row("/calendar/hours.csv", PEOPLE),
     Row("/bids/new", LEADS),
     _post("/bids/new", LEADS, INVALID, do="review"),
     _post("/bids/clone", LEADS, **{"from": "past-1", "round": "taking-bids"}),
@@ -181,6 +182,16 @@ OF_APPROVALS = [
     _post("/approvals/rights/9/activate", ADMINS, NOT_FOUND),
     Row("/approvals/{request}/withdraw", RED_LEAD, SEE_OTHER, "POST", is_once=True),
 ]
+OF_EXPERTS = [
+    Row("/hours", PEOPLE),
+    Row("/hours.csv", PEOPLE),
+    _post("/hours", PEOPLE, INVALID, do="confirm"),
+    Row("/admin/pools/gpu/hours", ADMINS | {OWNER}),
+    Row("/admin/pools/expert/hours", ADMINS),
+    Row("/admin/pools/gpu/hours.csv", ADMINS | {OWNER}),
+    _post("/admin/pools/gpu/hours", ADMINS | {OWNER}, INVALID, do="confirm"),
+    _post("/admin/pools/gpu/hours/none/name", ADMINS | {OWNER}, NOT_FOUND, expert="noah"),
+]
 OF_ACCESS = [
     Row("/access-grants", PEOPLE),
     Row("/access-grants.csv", PEOPLE),
@@ -240,6 +251,7 @@ MATRIX = [
     *OF_A_TEAM,
     *OF_APPROVALS,
     *OF_ACCESS,
+    *OF_EXPERTS,
     *ROUNDS,
     *OF_ONES_OWN,
     *OF_POOLS,

@@ -34,6 +34,7 @@ from web.calendars import calendars
 from web.capacity import capacity
 from web.deliveries import deliveries
 from web.health import health
+from web.hours import hours
 from web.ledger import ledger
 from web.market import market_pages
 from web.notices import notices
@@ -89,6 +90,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         deliveries,
         approvals,
         access_grants,
+        hours,
         bids,
         filling,
         calendars,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response
 
 from broker.dashboards.access_grants import team_access, team_access_table
+from broker.dashboards.expert_hours import team_hours, team_hours_table
 from broker.dashboards.listings import all_rows
 from broker.dashboards.team_calendar import TeamCalendar, calendar_table, team_calendar
 from web.auth import current_actor, sign_in_required
@@ -40,12 +41,15 @@ def show() -> Response:
     with market() as session:
         screen = team_calendar(session, teams, now().date(), question())
         access = team_access(session, teams, question("access-"))
+        hours = team_hours(session, teams, question("hours-"))
     grids = {
         "calendar": grid(screen.holdings, "calendars.data"),
         "access": grid(access, "calendars.access", "access-"),
+        "hours": grid(hours, "calendars.hours", "hours-"),
     }
+    swaps = ("calendar", "access", "hours")
     bars = span_bars(screen)
-    return answer("calendar", swaps=("calendar", "access"), screen=screen, grids=grids, bars=bars)
+    return answer("calendar", swaps=swaps, screen=screen, grids=grids, bars=bars)
 
 
 @calendars.get("/calendar.<any(csv, json):ending>")
@@ -64,6 +68,15 @@ def access(ending: str) -> Response:
     table = team_access_table(current_actor().teams)
     with market() as session:
         return export(table, all_rows(session, table, question()), "team-access", ending)
+
+
+@calendars.get("/calendar/hours.<any(csv, json):ending>")
+@sign_in_required
+def hours(ending: str) -> Response:
+    """Hand who works for the teams to a program."""
+    table = team_hours_table(current_actor().teams)
+    with market() as session:
+        return export(table, all_rows(session, table, question()), "team-hours", ending)
 
 
 def span_bars(screen: TeamCalendar) -> Mapping[str, SpanBar]:

@@ -43,6 +43,7 @@ AREAS = (
     Area("deliveries", "deliveries.index", "Deliveries"),
     Area("policy", "policy.index", "Policy"),
     Area("bids", "bids.index", "My bids", Action.USE_ACCOUNT, MY_TEAM),
+    Area("hours", "hours.index", "My hours", Action.READ_OWN_HOURS, MY_TEAM),
     Area("approvals", "approvals.index", "Approvals", Action.USE_ACCOUNT, MY_TEAM),
     Area("ledger", "ledger.index", "Credits", Action.USE_ACCOUNT, MY_TEAM),
     Area("team_list", "teams.index", "Teams", Action.READ_TEAMS, MY_TEAM),

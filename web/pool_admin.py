@@ -30,8 +30,10 @@ from broker.pools.changes import (
     preview_change,
     refuse_change,
 )
-from broker.pools.definitions import PoolDefinition
+from broker.pools.definitions import EXPERT, PoolDefinition
 from broker.pools.handovers import approve_owner, propose_owner
+from broker.pools.roster_sheets import RosterRead, read_roster_sheet, roster_sheet_of
+from broker.pools.rosters import Roster
 from broker.pools.sheets import is_day, read_sheet, sheet_of
 from broker.texts import safe_cell
 from web.auth import current_actor
@@ -61,6 +63,8 @@ def define() -> AnyResponse:
         return _listed_again(form, [FieldFinding("first_day", NOT_A_DAY)])
     calendar = Calendar(dt.date.fromisoformat(form.text("first_day")), (NONE,) * len(WEEKDAYS))
     terms = read_terms(form.typed)
+    if form.text("kind") == EXPERT:
+        calendar = replace(calendar, roster=Roster())
     definition = PoolDefinition(form.text("name"), form.text("unit"), calendar, data=terms)
     wish = PoolWish(form.text("key"), definition, form.text("reason"))
     actor, owner = current_actor(), form.text("owner")
@@ -96,12 +100,14 @@ def check_sheet(key: str) -> AnyResponse:
     with market() as session:
         desk = pool_desk(session, current_actor(), key, now().date())
     sheet, why = _sheet_sent()
-    read = read_sheet(sheet)
+    is_roster = desk.definition.kind == EXPERT
+    read = read_roster_sheet(sheet) if is_roster else read_sheet(sheet)
     findings = why or read.findings
     if findings or read.calendar is None:
         return _page(key, sheet=sheet, sheet_findings=findings)
     definition = replace(desk.definition, calendar=read.calendar)
-    return _preview(key, form_of(definition, desk.version))
+    names = {**desk.names, **read.names} if isinstance(read, RosterRead) else {}
+    return _preview(key, form_of(definition, desk.version, names))
 
 
 @pool_admin.post("/<key>/changes/<version_id>/approve")
@@ -137,7 +143,9 @@ def sheet(key: str) -> Response:
     """Hand out the calendar as a sheet that can be edited and sent back."""
     with market() as session:
         desk = pool_desk(session, current_actor(), key, now().date())
-    return _file(sheet_of(desk.definition.calendar), f"{key}-calendar", "csv")
+    calendar = desk.definition.calendar
+    text = roster_sheet_of(calendar, desk.names) if calendar.roster else sheet_of(calendar)
+    return _file(text, f"{key}-calendar", "csv")
 
 
 @pool_admin.get("/<key>/days.<any(csv, json):ending>")
@@ -190,7 +198,7 @@ def _sheet_sent() -> tuple[str, tuple[str, ...]]:
 
 
 def _save(key: str, form: PoolForm, definition: PoolDefinition) -> AnyResponse:
-    wish = PoolWish(key, definition, form.text("reason"), form.follows)
+    wish = PoolWish(key, definition, form.text("reason"), form.follows, form.names)
     actor = current_actor()
     try:
         write(lambda session: change_pool(session, actor, wish, moment(session)))
@@ -204,7 +212,7 @@ def _preview(key: str, form: PoolForm) -> AnyResponse:
     definition, today = form.definition, now().date()
     if definition is None:
         return _page(key, form)
-    wish = PoolWish(key, definition, form.text("reason"), form.follows)
+    wish = PoolWish(key, definition, form.text("reason"), form.follows, form.names)
     try:
         with market() as session:
             effect = preview_change(session, current_actor(), wish, today)
@@ -213,7 +221,15 @@ def _preview(key: str, form: PoolForm) -> AnyResponse:
         return _page(key, form.refused(error.findings))
     first = max(definition.calendar.first_day, today)
     weeks = weeks_of(definition.calendar, first)
-    page = answer("pool_change", key=key, form=form, effect=effect, weeks=weeks, stewards=stewards)
+    page = answer(
+        "pool_change",
+        key=key,
+        form=form,
+        effect=effect,
+        weeks=weeks,
+        people=stewards,
+        today=today,
+    )
     return make_response(page, UNPROCESSABLE) if form.findings else page
 
 
@@ -226,11 +242,12 @@ def _page(
     page = answer(
         "pool_desk",
         desk=desk,
-        form=form or form_of(desk.definition, desk.version),
+        form=form or form_of(desk.definition, desk.version, desk.names),
         is_asked=form is not None,
         sheet=sheet,
         sheet_findings=tuple(FieldFinding("sheet", said) for said in sheet_findings),
         first=first,
+        today=now().date(),
     )
     is_wrong = bool(sheet_findings or (form and form.findings))
     return make_response(page, UNPROCESSABLE) if is_wrong else page

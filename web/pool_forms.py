@@ -21,9 +21,19 @@ from broker.pools.calendars import (
     entries_of,
 )
 from broker.pools.data_terms import CatalogueEntry, DataTerms
-from broker.pools.definitions import DATA, PoolDefinition
+from broker.pools.definitions import DATA, EXPERT, PoolDefinition
 from broker.pools.sheets import is_day, is_units
 from web.deadline_forms import FieldFinding
+from web.roster_forms import (
+    SPARE_ABSENCES,
+    SPARE_PERSONS,
+    findings_in_roster_fields,
+    lines,
+    names_of_fields,
+    names_typed,
+    read_roster,
+    roster_fields,
+)
 
 TEXTS = ("name", "unit", "description", "classification")
 OF_DATA = ("steward", "purposes", "longest_days", "catalogue", "catalogue_entry")
@@ -53,6 +63,21 @@ class PoolForm:
     findings: tuple[FieldFinding, ...] = ()
     focus: str = ""
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names that were typed beside the keys of a roster's persons."""
+        return names_typed(self.typed)
+
+    @property
+    def person_lines(self) -> range:
+        """The numbers of the persons to show: who is there, and some to fill in."""
+        return range(1, max(lines(self.typed, "person"), default=0) + SPARE_PERSONS + 1)
+
+    @property
+    def absence_lines(self) -> range:
+        """The numbers of the absences to show."""
+        return range(1, max(lines(self.typed, "absence"), default=0) + SPARE_ABSENCES + 1)
+
     def text(self, name: str) -> str:
         """Return what stands in a field."""
         return self.typed.get(name, "")
@@ -79,14 +104,20 @@ class PoolForm:
 
     def refused(self, findings: Iterable[str]) -> PoolForm:
         """Return the form with what the market found wrong."""
-        return replace(self, findings=tuple(_finding(said, self.places) for said in findings))
+        persons = tuple(lines(self.typed, "person"))
+        found = tuple(_finding(said, self.places, persons) for said in findings)
+        return replace(self, findings=found)
 
 
-def form_of(definition: PoolDefinition, follows: int) -> PoolForm:
-    """Return the form that says what a definition says."""
+def form_of(
+    definition: PoolDefinition, follows: int, names: Mapping[str, str] | None = None
+) -> PoolForm:
+    """Return the form that says what a definition says; `names` are those of a roster's persons."""
     calendar = definition.calendar
     typed = {name: getattr(definition, name) for name in TEXTS}
     typed |= {"kind": definition.kind, **_data_fields(definition.data)}
+    if calendar.roster is not None:
+        typed |= roster_fields(calendar.roster, names or {})
     typed |= {
         "reserve_price": str(definition.reserve_price_credits),
         "first_day": calendar.first_day.isoformat(),
@@ -136,8 +167,11 @@ def read_form(fields: Mapping[str, str]) -> PoolForm:
         *(f"{weekday}-{tier}" for weekday in WEEKDAYS for tier in ("reserved", "spot")),
     ]
     names += [f"entry-{number}-{part}" for number in numbers for part in ENTRY]
+    names += names_of_fields(fields) if fields.get("kind") == EXPERT else []
     typed = {name: fields.get(name, "").strip() for name in names}
     findings = tuple(_findings(typed, numbers))
+    if typed["kind"] == EXPERT:
+        findings = (*findings, *findings_in_roster_fields(typed))
     if findings:
         return PoolForm(typed, findings=findings)
     exceptions = [n for n in numbers if typed[f"entry-{n}-what"] != MAINTENANCE]
@@ -217,6 +251,7 @@ def _calendar(
         ),
         drains_from=dt.date.fromisoformat(drains_from) if drains_from else None,
         is_paused=typed["is_paused"] == "yes",
+        roster=read_roster(typed) if typed["kind"] == EXPERT else None,
     )
 
 
@@ -230,7 +265,7 @@ def _units(typed: Mapping[str, str], place: str) -> Units | None:
     return Units(int(reserved or "0"), int(spot or "0")) if reserved or spot else None
 
 
-def _finding(sentence: str, places: tuple[int, ...]) -> FieldFinding:
+def _finding(sentence: str, places: tuple[int, ...], persons: tuple[int, ...]) -> FieldFinding:
     """Return a finding of the market beside the field that it is about."""
     found = A_FINDING.fullmatch(sentence)
     if found is None:
@@ -238,7 +273,13 @@ def _finding(sentence: str, places: tuple[int, ...]) -> FieldFinding:
     label, words = found["label"], found["words"][:1].upper() + found["words"][1:]
     if label == "entry" and found["number"] and int(found["number"]) <= len(places):
         return FieldFinding(f"entry-{places[int(found['number']) - 1]}-day", words)
+    if label == "person" and found["number"] and int(found["number"]) <= len(persons):
+        return FieldFinding(f"person-{persons[int(found['number']) - 1]}-key", words)
     if label in WEEKDAYS:
         return FieldFinding(f"{label}-reserved", words)
     name = label.replace(" ", "_")
-    return FieldFinding(name, words) if name in {*PLAIN, "key"} else FieldFinding("", words)
+    return (
+        FieldFinding(name, words)
+        if name in {*PLAIN, "key", "spot_percent"}
+        else FieldFinding("", words)
+    )

@@ -33,6 +33,7 @@ OTHERS = (
     CompanyPerson("mara", "Mara Lindqvist", "team-lead", team_key="claims-automation"),
     CompanyPerson("tomasz", "Tomasz Bell", "member", team_key="claims-automation"),
     CompanyPerson("yuki", "Yuki Okafor", "team-lead", team_key="document-intelligence"),
+    CompanyPerson("odette", "Odette Marsh", "member", team_key="document-intelligence"),
     CompanyPerson(
         "priya", "Priya Raman", "pool-owner", pool_keys=("h100-training", "a100-training")
     ),

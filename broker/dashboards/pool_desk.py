@@ -15,12 +15,14 @@ from sqlmodel import Session, col
 
 from broker.access import Action, Actor, may, require
 from broker.dashboards.departures import departures
+from broker.experts.tables import ExpertRow
 from broker.people.standing import POOL_OWNER
 from broker.people.tables import FIRST_ADMIN, PersonRow, RoleGrantRow
-from broker.pools.calendars import NONE, WEEKDAYS, Calendar, DayCapacity, capacity_on
+from broker.pools.calendars import NONE, WEEKDAYS, Calendar, DayCapacity, Units, capacity_on
 from broker.pools.changes import IN_FORCE, PROPOSED, find_pool, versions_of
 from broker.pools.data_terms import DataTerms
-from broker.pools.definitions import DATA, DEFINED_KINDS, PoolDefinition, definition_from
+from broker.pools.definitions import DATA, DEFINED_KINDS, EXPERT, PoolDefinition, definition_from
+from broker.pools.rosters import Roster
 from broker.pools.tables import PoolVersionRow
 from broker.sprints.offers import week_offered
 from broker.tables import PoolRow, RoundPoolRow, RoundRow
@@ -101,7 +103,8 @@ class PoolDesk:
     `definition` is the one in force, else what its latest round offered, to start from; `version`
     is then 0. `weeks` is None without a definition in force. `departures` say who has left.
 
-    Shape: `people` are names by key, `stewards` names by id.
+    Shape: `people` are names by key, `stewards` names by id, `names` those of a roster's persons by
+    their keys.
     """
 
     key: str
@@ -119,6 +122,7 @@ class PoolDesk:
     history: tuple[VersionBrief, ...]
     people: Mapping[str, str]
     stewards: Mapping[str, str]
+    names: Mapping[str, str]
     departures: tuple[str, ...]
     may_hand_over: bool
 
@@ -178,6 +182,7 @@ def pool_desk(
         history=history,
         people=people,
         stewards=stewards,
+        names=_names(session, definition.calendar),
         departures=departures(session, pool.id).get(pool.id, ()),
         may_hand_over=may(actor, Action.GRANT_ROLE),
     )
@@ -272,9 +277,23 @@ def _history(session: Session, pool: PoolRow) -> tuple[VersionBrief, ...]:
     )
 
 
+def _names(session: Session, calendar: Calendar) -> dict[str, str]:
+    """Return what the persons of a roster are called."""
+    keys = [one.key for one in calendar.roster.persons] if calendar.roster else []
+    named = select(col(ExpertRow.key), col(ExpertRow.name)).where(col(ExpertRow.key).in_(keys))
+    return dict(session.execute(named).all()) if keys else {}
+
+
 def active_people(session: Session) -> Mapping[str, str]:
     """Return the names of everybody who may look after data, by id."""
     return _people(session)[1]
+
+
+def _calendar_as_offered(pool: PoolRow, today: dt.date, week: tuple[Units, ...]) -> Calendar:
+    """Return a calendar to start from; that of experts begins without anybody."""
+    if pool.kind == EXPERT:
+        return Calendar(today, (NONE,) * len(WEEKDAYS), roster=Roster())
+    return Calendar(today, week)
 
 
 def _people(session: Session) -> tuple[dict[str, str], dict[str, str]]:
@@ -298,7 +317,7 @@ def _as_offered(session: Session, pool: PoolRow, today: dt.date) -> PoolDefiniti
     return PoolDefinition(
         name=pool.name,
         unit=pool.unit,
-        calendar=Calendar(today, week),
+        calendar=_calendar_as_offered(pool, today, week),
         reserve_price_credits=latest[1].reserve_price_credits if latest else 0,
         description=pool.description,
         classification=pool.classification,

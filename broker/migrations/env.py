@@ -8,6 +8,7 @@ import broker.bids.tables
 import broker.counterfactuals.tables
 import broker.deliveries.tables
 import broker.every_table  # makes the metadata complete
+import broker.experts.tables
 import broker.ledger.tables
 import broker.notices.tables
 import broker.people.tables

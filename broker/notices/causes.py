@@ -69,6 +69,16 @@ class Granted:
     steward_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class AskedHours:
+    """Hours of one person that awards on a pool ask for."""
+
+    pool_id: str
+    pool: str
+    person_id: str
+    hours: int
+
+
 # --- rounds ------------------------------------------------------------------------------------
 
 
@@ -287,6 +297,54 @@ def tell_access_revoked(
         f"/access-grants/{grant_id}",
     )
     tell(session, holders(session, col(RoleGrantRow.team_id) == team_id), notice, at)
+
+
+# --- hours of experts --------------------------------------------------------------------------
+
+
+def tell_hours_asked(session: Session, asked: AskedHours, at: dt.datetime) -> None:
+    """Ask an expert to confirm or decline hours."""
+    notice = Notice(
+        NoticeKind.HOURS_TO_CONFIRM,
+        f"{asked.pool_id}/{at.isoformat()}",
+        f"{counted(asked.hours, 'hour')} of yours in {asked.pool} are asked for: confirm or "
+        "decline them.",
+        "/hours",
+    )
+    tell(session, persons(session, {asked.person_id}), notice, at)
+
+
+def settle_hours_asked(session: Session, person_id: str, pool_id: str, at: dt.datetime) -> None:
+    """Ask an expert no more who has answered all that a pool asked."""
+    settle_all(session, NoticeKind.HOURS_TO_CONFIRM, f"{pool_id}/", at, person_id=person_id)
+
+
+def tell_hours_to_name(
+    session: Session, pool_id: str, pool_key: str, hours: int, at: dt.datetime
+) -> None:
+    """Tell the owners of a pool that hours which were awarded have nobody."""
+    sentence = f"{counted(hours, 'hour')} of {pool_key} have nobody yet: name somebody."
+    _tell_owners(session, pool_id, pool_key, f"open/{at.isoformat()}", sentence, at)
+
+
+def tell_hours_declined(
+    session: Session, pool_id: str, pool_key: str, hours: int, at: dt.datetime
+) -> None:
+    """Tell the owners of a pool that somebody declined hours."""
+    sentence = (
+        f"{counted(hours, 'hour')} of {pool_key} were declined; others are asked, if any can."
+    )
+    _tell_owners(session, pool_id, pool_key, f"declined/{at.isoformat()}", sentence, at)
+
+
+def _tell_owners(
+    session: Session, pool_id: str, pool_key: str, what: str, sentence: str, at: dt.datetime
+) -> None:
+    own = (col(RoleGrantRow.role) == POOL_OWNER, col(RoleGrantRow.pool_id) == pool_id)
+    people = holders(session, *own) or _admins(session, besides=())
+    path = f"/admin/pools/{pool_key}/hours"
+    notice = Notice(NoticeKind.HOURS_TO_NAME, f"{pool_id}/{what}", sentence, path)
+    tell(session, people, notice, at)
 
 
 # --- people ------------------------------------------------------------------------------------

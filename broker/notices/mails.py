@@ -26,6 +26,8 @@ HEADLINES: Mapping[NoticeKind, str] = {
     NoticeKind.APPROVAL_DECIDED: "Answers to your requests",
     NoticeKind.ACCESS_CHANGED: "Access to data",
     NoticeKind.AWARD_CUT: "Awards that hold less",
+    NoticeKind.HOURS_TO_CONFIRM: "Hours of yours to confirm",
+    NoticeKind.HOURS_TO_NAME: "Hours of experts to name",
 }
 """What stands over the notices of a kind, in the order in which a mail has them."""
 

@@ -24,6 +24,8 @@ class NoticeKind(StrEnum):
     APPROVAL_DECIDED = "approval-decided"
     ACCESS_CHANGED = "access-changed"
     AWARD_CUT = "award-cut"
+    HOURS_TO_CONFIRM = "hours-to-confirm"
+    HOURS_TO_NAME = "hours-to-name"
 
 
 class Channel(StrEnum):

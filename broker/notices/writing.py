@@ -95,11 +95,18 @@ def settle(session: Session, kind: NoticeKind, subject: str, at: dt.datetime) ->
     )
 
 
-def settle_all(session: Session, kind: NoticeKind, about: str, at: dt.datetime) -> None:
-    """Take notices off everybody's list of unread ones whose subject begins with something."""
-    begun = col(NoticeRow.key).startswith(key_of(kind, about), autoescape=True)
+def settle_all(
+    session: Session, kind: NoticeKind, about: str, at: dt.datetime, *, person_id: str = ""
+) -> None:
+    """Take notices off the lists of unread ones whose subject begins with something.
+
+    Off everybody's list, or off that of one person.
+    """
+    begun = [col(NoticeRow.key).startswith(key_of(kind, about), autoescape=True)]
+    if person_id:
+        begun.append(col(NoticeRow.person_id) == person_id)
     session.execute(
-        update(NoticeRow).where(begun, col(NoticeRow.read_at).is_(None)).values(read_at=at),
+        update(NoticeRow).where(*begun, col(NoticeRow.read_at).is_(None)).values(read_at=at),
         execution_options={"synchronize_session": False},
     )
 

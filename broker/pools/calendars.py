@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from broker.pools.rosters import Roster
 from broker.texts import LARGEST_UNITS, findings_in_number, findings_in_text
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -27,6 +28,7 @@ class Cause(StrEnum):
     PATTERN = "pattern"
     EXCEPTION = "exception"
     MAINTENANCE = "maintenance"
+    HOLIDAY = "holiday"
     DRAIN = "drain"
     PAUSE = "pause"
 
@@ -63,6 +65,9 @@ class Maintenance:
 class Calendar:
     """What a pool offers from its first day on.
 
+    Of a pool with a roster the persons' hours say what a day offers, and maintenance is a day on
+    which nobody works.
+
     Shape: one entry of `week` per weekday, Monday first; days are unique among the exceptions and
     among the maintenance days.
     """
@@ -73,6 +78,7 @@ class Calendar:
     maintenance: tuple[Maintenance, ...] = ()
     drains_from: dt.date | None = None
     is_paused: bool = False
+    roster: Roster | None = None
 
 
 class DayCapacity(NamedTuple):
@@ -100,12 +106,19 @@ def _capacity(
         return DayCapacity(day, NONE, Cause.PAUSE)
     if calendar.drains_from is not None and day >= calendar.drains_from:
         return DayCapacity(day, NONE, Cause.DRAIN)
-    units = other.units if other else calendar.week[day.weekday()]
+    units = other.units if other else _usual(calendar, day)
     if loss is not None:
-        return DayCapacity(day, _left(units, loss.away), Cause.MAINTENANCE, loss.note)
+        cause = Cause.MAINTENANCE if calendar.roster is None else Cause.HOLIDAY
+        return DayCapacity(day, _left(units, loss.away), cause, loss.note)
     if other is not None:
         return DayCapacity(day, units, Cause.EXCEPTION, other.note)
     return DayCapacity(day, units, Cause.PATTERN)
+
+
+def _usual(calendar: Calendar, day: dt.date) -> Units:
+    if calendar.roster is not None:
+        return Units(*calendar.roster.split_on(day))
+    return calendar.week[day.weekday()]
 
 
 def _left(units: Units, away: Units | None) -> Units:

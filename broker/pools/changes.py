@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from sqlalchemy import delete, func, insert, select, update
@@ -19,6 +20,8 @@ from sqlmodel import Session, col
 from broker.access import Action, Actor, require
 from broker.audit import Change, record
 from broker.errors import InvalidPool, NotFound, Refused
+from broker.experts.enrolment import enrol, findings_in_names
+from broker.experts.naming import name_again
 from broker.people.grants import Grant, propose_grant
 from broker.people.persons import find_person
 from broker.people.standing import POOL_OWNER
@@ -46,13 +49,15 @@ ALONE, TWO_PERSONS = "one-person", "two-persons"
 class PoolWish:
     """What somebody wants a pool to be, and why.
 
-    `follows` is the number of the version that they looked at, 0 where there was none.
+    `follows` is the number of the version that they looked at, 0 where there was none. `names` are
+    those of persons of a roster who have no account, by their keys.
     """
 
     pool_key: str
     definition: PoolDefinition
     reason: str
     follows: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def define_pool(
     findings = [
         *findings_in_key("key", wish.pool_key),
         *findings_in_definition(wish.definition),
-        *_findings_in_steward(session, wish.definition),
+        *_findings_in_people(session, wish),
         *_findings_in_reason(wish),
     ]
     if findings:
@@ -197,7 +202,7 @@ def _checked_effect(
     own = [
         *findings_in_definition(wish.definition),
         *_findings_in_kind(pool, wish.definition),
-        *_findings_in_steward(session, wish.definition),
+        *_findings_in_people(session, wish),
     ]
     if own or findings:
         raise InvalidPool(pool.key, [*own, *findings])
@@ -220,6 +225,13 @@ def _findings_in_kind(pool: PoolRow, definition: PoolDefinition) -> list[str]:
     if pool.unit != definition.unit:
         return [f"unit: is {pool.unit} wherever {pool.key} was offered, and stays; keep it."]
     return []
+
+
+def _findings_in_people(session: Session, wish: PoolWish) -> list[str]:
+    """Say who of those that a pool names is not there."""
+    roster = wish.definition.calendar.roster
+    unknown = [] if roster is None else list(findings_in_names(session, roster, wish.names))
+    return [*_findings_in_steward(session, wish.definition), *unknown]
 
 
 def _findings_in_steward(session: Session, definition: PoolDefinition) -> list[str]:
@@ -289,6 +301,8 @@ def _version(
     )
     session.add(row)
     session.flush()
+    if wish.definition.calendar.roster is not None:
+        enrol(session, wish.definition.calendar.roster, wish.names, change.at)
     return row
 
 
@@ -315,6 +329,7 @@ def _bring_in_force(
             _amend(session, pool, row, one, change)
     facts = {"short_days": [one.day.isoformat() for one in effect.short_days]}
     _record(session, pool, row, "pool.changed", change, **facts)
+    name_again(session, pool.id, change)
 
 
 def _reprice(session: Session, pool: PoolRow, credits_: int, effect: Effect) -> None:

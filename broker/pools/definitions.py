@@ -22,10 +22,12 @@ from broker.pools.data_terms import (
     terms_document,
     terms_from,
 )
+from broker.pools.roster_findings import findings_in_roster
+from broker.pools.rosters import roster_document, roster_from
 from broker.texts import findings_in_number, findings_in_text
 
-COMPUTE, DATA = "compute", "data"
-DEFINED_KINDS = (COMPUTE, DATA)
+COMPUTE, EXPERT, DATA = "compute", "expert", "data"
+DEFINED_KINDS = (COMPUTE, EXPERT, DATA)
 """The kinds of pool that the market defines itself."""
 
 
@@ -33,7 +35,8 @@ DEFINED_KINDS = (COMPUTE, DATA)
 class PoolDefinition:
     """What a pool is and what it offers on every day. Who owns it is a role of a person.
 
-    A data pool has terms; its calendar says how many seats there are.
+    A data pool has terms, and its calendar says how many seats there are; the calendar of an expert
+    pool has a roster.
     """
 
     name: str
@@ -47,6 +50,8 @@ class PoolDefinition:
     @property
     def kind(self) -> str:
         """The kind of pool that this defines."""
+        if self.calendar.roster is not None:
+            return EXPERT
         return COMPUTE if self.data is None else DATA
 
 
@@ -63,6 +68,8 @@ def findings_in_definition(definition: PoolDefinition) -> Iterator[str]:
     yield from findings_in_calendar(definition.calendar)
     if definition.data is not None:
         yield from findings_in_terms(definition.data)
+    if definition.calendar.roster is not None:
+        yield from findings_in_roster(definition.calendar, definition.calendar.roster)
 
 
 def definition_text(definition: PoolDefinition) -> str:
@@ -91,6 +98,7 @@ def definition_text(definition: PoolDefinition) -> str:
         "drains_from": calendar.drains_from.isoformat() if calendar.drains_from else None,
         "is_paused": calendar.is_paused,
         **({"data": terms_document(definition.data)} if definition.data else {}),
+        **({"roster": roster_document(calendar.roster)} if calendar.roster else {}),
     }
     return canonical_json(document).decode()
 
@@ -126,6 +134,7 @@ def _calendar(document: dict[str, Any]) -> Calendar:
         ),
         drains_from=_day(drains_from) if drains_from else None,
         is_paused=document["is_paused"],
+        roster=roster_from(document["roster"]) if "roster" in document else None,
     )
 
 

@@ -17,9 +17,11 @@ from sqlmodel import Session, col
 
 from allocation.problem import Tier
 from broker.dashboards.sources import BID, PUBLISHED_RUN, ROUND, TEAM, all_holdings, days_after
+from broker.experts.naming import hours_lost
+from broker.experts.tables import ExpertRow
 from broker.pools.calendars import NONE, Calendar, Cause, DayCapacity, Units, capacity_on
 from broker.states import RoundState, RunState
-from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RunRow
+from broker.tables import CapacityRow, CommitmentRow, RoundPoolRow, RoundRow, RunRow, TeamRow
 
 UNDECIDED = (RoundState.SCHEDULED, RoundState.OPEN, RoundState.CLOSED)
 KEEPS_WHAT_IS_HELD = frozenset({Cause.DRAIN, Cause.PAUSE})
@@ -75,6 +77,16 @@ class ShortDay:
 
 
 @dataclass(frozen=True, slots=True)
+class LostHours:
+    """Hours that somebody is asked for and could not give any more; others would be asked."""
+
+    expert: str
+    team: str
+    day: dt.date
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What a change does; findings keep it from being saved.
 
@@ -85,6 +97,7 @@ class Effect:
     short_days: tuple[ShortDay, ...]
     awards: tuple[AwardAtRisk, ...]
     findings: tuple[str, ...]
+    lost_hours: tuple[LostHours, ...] = ()
 
     @property
     def needs_second_person(self) -> bool:
@@ -107,7 +120,17 @@ def effect_on(session: Session, pool_id: str, calendar: Calendar, today: dt.date
         state = RoundState(row.state)
         effects.append(RoundEffect(row.id, row.key, row.name, state, row.id in solving, changes))
     short, awards = _shortfall(session, pool_id, calendar, today)
-    return Effect(tuple(effects), short, awards, tuple(findings))
+    lost = tuple(_lost_hours(session, pool_id, calendar, today))
+    return Effect(tuple(effects), short, awards, tuple(findings), lost)
+
+
+def _lost_hours(
+    session: Session, pool_id: str, calendar: Calendar, today: dt.date
+) -> Iterator[LostHours]:
+    for row in hours_lost(session, pool_id, calendar, today):
+        expert = session.get_one(ExpertRow, row.expert_id)
+        team = session.get_one(TeamRow, row.team_id)
+        yield LostHours(expert.name, team.name, row.day, row.hours)
 
 
 def undecided_rounds(session: Session, pool_id: str) -> list[RoundRow]:

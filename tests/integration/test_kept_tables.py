@@ -11,6 +11,7 @@ from broker.migrations import (
     approval_guards,
     calendar_guards,
     deadline_guards,
+    expert_guards,
     holding_guards,
     replay_guards,
     result_guards,
@@ -42,6 +43,7 @@ SAID_OF = {
     "run": result_guards.RUN_STAYS,
     "bid": result_guards.ONLY_OPEN,
     "access_grant": access_guards.STAYS,
+    "expert_hours": expert_guards.STAYS,
 }
 
 

@@ -101,4 +101,15 @@ def test_results_are_everybodys() -> None:
 
 @pytest.mark.parametrize("action", Action)
 def test_every_action_has_a_rule_and_somebody_who_may(action: Action) -> None:
-    assert any(may(actor, action, team_id=RED, pool_id=GPU) for actor in EVERYBODY)
+    assert any(
+        may(actor, action, team_id=RED, pool_id=GPU, person_id=actor.person_id)
+        for actor in EVERYBODY
+    )
+
+
+@pytest.mark.parametrize("action", [Action.ANSWER_HOURS, Action.REVOKE_ACCESS])
+def test_whom_a_matter_names_may_act_and_nobody_else_for_it(action: Action) -> None:
+    named = next(actor for actor in EVERYBODY if actor.person_id and not actor.roles)
+    assert may(named, action, person_id=named.person_id)
+    assert not may(named, action, person_id="somebody-else")
+    assert not may(ANONYMOUS, action, person_id=None)

@@ -18,6 +18,7 @@ from broker.states import (
     TRANSITIONS,
     AccessState,
     BidState,
+    HoursState,
     RoundState,
     RunState,
     move_round,
@@ -96,6 +97,7 @@ def test_the_table_says_what_follows_every_state() -> None:
         RunState: set(RunState),
         BidState: set(BidState),
         AccessState: set(AccessState),
+        HoursState: set(HoursState),
     }
 
 
