@@ -125,14 +125,14 @@ class _Work:
                 "are too few for all of it."
             )
         pinned = np.flatnonzero(self.place.is_pinned)
-        self.question = self.question.requiring(Terms(pinned, np.ones_like(pinned)), len(pinned))
+        self.question = self.question.requiring(self._counting(pinned), len(pinned))
 
     def keep_most(self) -> None:
         """Keep as many awards of other bids as can stand beside what people set."""
         kept = self.place.is_kept
         fixed = kept | self.place.is_pinned
         start = self._in_turn(np.where(self.place.is_pinned, self.place.columns.max_lots, 0), kept)
-        keeping = Terms(np.flatnonzero(kept), np.ones(int(kept.sum()), np.int64))
+        keeping = self._counting(np.flatnonzero(kept))
         self.lots, self.is_fewest = start, bool((start[kept] > 0).all())
         if not self.is_fewest:
             asked = replace(self.question, open_placements=fixed).about(keeping, start)
@@ -164,6 +164,10 @@ class _Work:
         settled = settle(self.question, self.bound, None, solvers, self._effort(1.0))
         if self.question.accepts(settled.lots):
             self.lots = settled.lots
+
+    def _counting(self, placements: Whole) -> Terms:
+        """Return the terms of Σ x over some placements."""
+        return self.question.variables.choice_terms(placements, np.ones_like(placements))
 
     def _effort(self, share: float) -> Effort:
         return Effort(self.options.seed, self.options.workers, self.deadline.share(share))

@@ -47,14 +47,13 @@ class OverrideColumns:
                 continue
             fixed = mine[self._is_set[mine]]
             free = mine[~self._is_set[mine]]
+            once = variables.choice_terms(fixed, -self.paid[fixed])
             by_lots = variables.lots_terms(free, -self.paid[free])
-            yield (
-                Terms(
-                    np.concatenate([fixed, by_lots.variable]),
-                    np.concatenate([-self.paid[fixed], by_lots.coefficient]),
-                ),
-                -self.payable[team.key],
+            both = Terms(
+                np.concatenate([once.variable, by_lots.variable]),
+                np.concatenate([once.coefficient, by_lots.coefficient]),
             )
+            yield both, -self.payable[team.key]
 
     def most_paid(self, lots: Whole, k: int) -> int:
         """Say how many lots of a placement its team can pay beside what is awarded."""

@@ -174,6 +174,22 @@ def a_contest() -> tuple[Problem, Outcome]:
     return problem, decided(problem)
 
 
+@pytest.mark.parametrize("most_lots", [3, 40])
+def test_a_wide_bid_in_front_changes_nothing_of_what_is_set_kept_and_paid(most_lots: int) -> None:
+    """A bid that may have many sizes moves all variables behind it, few or many of them."""
+    problem, _ = a_contest()
+    wide = a_bid("a-wide", an_alternative(an_item(units=1), offer=1, lots=(1, most_lots)))
+    problem = replace(problem, bids=(wide, *problem.bids))
+    before = decided(problem)
+    payable = tuple((team.key, 71) for team in problem.teams)
+    override = Override((Placed(BidKey("low"), 1, problem.starts_on, 1),), (), payable)
+    outcome = overridden(problem, before, override)
+    told = outcome.report.override
+    assert told is not None
+    assert [award.bid_key for award in outcome.awards] == ["low", "small"]
+    assert (told.kept, told.changed, told.is_fewest, told.is_best) == (1, 1, True, True)
+
+
 def pinned_low() -> tuple[Problem, Outcome, Override, Outcome]:
     problem, before = a_contest()
     payable = tuple((team.key, team.credits) for team in problem.teams)
