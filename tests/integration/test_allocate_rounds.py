@@ -39,7 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _small_and_medium() -> Iterator[Path]:
     import tempfile  # noqa: PLC0415  # only where the tests are collected
 
-    for folder in round_folders(Path(tempfile.mkdtemp(prefix="rounds-"))):
+    for folder in round_folders(Path(tempfile.mkdtemp()) / "rounds"):
         with (folder / "bids.csv").open(encoding="utf-8") as lines:
             if sum(1 for _ in lines) <= LARGEST_BIDS:
                 yield folder
