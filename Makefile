@@ -36,10 +36,10 @@ test: $(VENV)/.dev browser ## run every test: unit, property, integration, real 
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: torture
-torture: $(VENV)/.dev ## long stories, races, worlds, attacks on the log, hosts killed everywhere
+torture: $(VENV)/.dev ## long stories, races, worlds, attacks on log and bundles, hosts killed
 	@BROKER_TORTURE=1 $(BIN)/python -m pytest tests/property/test_ledger_machine.py \
 	  tests/integration/test_close_race.py tests/integration/test_two_worlds.py \
-	  tests/property/test_log_tampering.py \
+	  tests/property/test_log_tampering.py tests/integration/test_bundles.py \
 	  tests/integration/test_hosts.py tests/integration/test_crashes.py -s
 
 .PHONY: browser

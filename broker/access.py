@@ -99,6 +99,12 @@ class Action(StrEnum):
     MANAGE_TEAMS = "manage-teams"
     ISSUE_SERVICE_TOKEN = "issue-service-token"  # noqa: S105  # the name of an action
     REVOKE_TOKEN = "revoke-token"  # noqa: S105  # the name of an action
+    READ_FINANCE = "read-finance"
+    VERIFY = "verify"
+    CLOSE_PERIOD = "close-period"
+    SET_EXCHANGE_RATE = "set-exchange-rate"
+    PROPOSE_CORRECTION = "propose-correction"
+    APPROVE_CORRECTION = "approve-correction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,7 @@ class _Rule:
 _ADMIN = frozenset({Role.PLATFORM_ADMIN})
 _ADMIN_OR_SERVICE = frozenset({Role.PLATFORM_ADMIN, Role.SERVICE})
 _READERS = frozenset({Role.PLATFORM_ADMIN, Role.FINANCE_AUDITOR, Role.SERVICE})
+_AUDITOR_OR_SERVICE = frozenset({Role.FINANCE_AUDITOR, Role.SERVICE})
 _TEAM = frozenset(TeamRole)
 _LEAD = frozenset({TeamRole.TEAM_LEAD})
 
@@ -198,6 +205,12 @@ _RULES: Mapping[Action, _Rule] = {
     Action.MANAGE_TEAMS: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.ISSUE_SERVICE_TOKEN: _Rule(roles=frozenset({Role.SERVICE})),
     Action.REVOKE_TOKEN: _Rule(roles=_ADMIN_OR_SERVICE),
+    Action.READ_FINANCE: _Rule(roles=_READERS),
+    Action.VERIFY: _Rule(roles=_READERS),
+    Action.CLOSE_PERIOD: _Rule(roles=_AUDITOR_OR_SERVICE),
+    Action.SET_EXCHANGE_RATE: _Rule(roles=_AUDITOR_OR_SERVICE),
+    Action.PROPOSE_CORRECTION: _Rule(roles=_ADMIN),
+    Action.APPROVE_CORRECTION: _Rule(roles=_ADMIN),
 }
 _IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
     Scope.READ_MARKET: frozenset(

@@ -1,10 +1,11 @@
-"""What happens by itself: four periodic jobs, so that no request has to wait for them.
+"""What happens by itself: five periodic jobs, so that no request has to wait for them.
 
 Every minute one job explains what is due, one answers what people ask about declined bids, one
-replays policies on past rounds and one runs and overrides what somebody asked for on a page, each
-for about a minute; what is left waits for the next. Nothing is queued that the database does not
-know, so a job that is lost loses nothing. What is computed stands in counterfactuals/working.py,
-counterfactuals/answering.py, policy/replaying.py, runs.py and overrides/working.py.
+replays policies on past rounds, one runs and overrides what somebody asked for on a page and one
+checks everything when finance asks, each for about a minute; what is left waits for the next.
+Nothing is queued that the database does not know, so a job that is lost loses nothing. What is
+computed stands in counterfactuals/working.py, counterfactuals/answering.py, policy/replaying.py,
+runs.py, overrides/working.py and books/verifications.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from huey import MemoryHuey, crontab
 from allocation.errors import AllocationError
 from allocation.options import Options
 from broker.audit import ActorId
+from broker.books.verifications import Notary, verify_next
 from broker.clock import Clock, time_of
 from broker.counterfactuals.answering import Bench, answer_next, has_question
 from broker.counterfactuals.answers import decided_round, rounds_to_explain, write_estimates
@@ -42,13 +44,15 @@ REPLAY_SECONDS = 50.0
 """How long of every minute another job looks for replays, so that nobody waits for the next."""
 RUN_SECONDS = 50.0
 """How long of every minute a fourth job looks for runs that somebody asked for."""
+CHECK_SECONDS = 50.0
+"""How long of every minute a fifth job looks for checks that finance asked for."""
 PAUSE_SECONDS = 2.0
 RUNNER = ActorId("runs")
 
 log = structlog.get_logger()
 
 
-def background(db: Database, clock: Clock, solve: Solve) -> Any:
+def background(db: Database, clock: Clock, solve: Solve, notary: Notary) -> Any:
     """Return the queue of a process that does the periodic jobs, and does them at once."""
     huey = MemoryHuey("broker", utc=True, results=False)
     every_minute = huey.periodic_task(EVERY_MINUTE, name="explain")
@@ -59,10 +63,13 @@ def background(db: Database, clock: Clock, solve: Solve) -> Any:
     answer = every_minute(lambda: answer_what_is_asked(db, clock, ANSWER_SECONDS))
     every_minute = huey.periodic_task(EVERY_MINUTE, name="run")
     run = every_minute(lambda: run_what_is_asked(db, clock, solve, RUN_SECONDS))
+    every_minute = huey.periodic_task(EVERY_MINUTE, name="check")
+    check = every_minute(lambda: check_what_is_asked(db, clock, notary, CHECK_SECONDS))
     explain()
     answer()
     replay()
     run()
+    check()
     return huey
 
 
@@ -143,3 +150,16 @@ def override_next(db: Database, clock: Clock) -> bool:
     if solved is not None:
         log.info("override.solved", round_key=solved.round_key, override_id=solved.override_id)
     return solved is not None
+
+
+def check_what_is_asked(db: Database, clock: Clock, notary: Notary, seconds: float) -> None:
+    """Check everything for some time, as finance asks for it; what fails says so on its page."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            is_found = verify_next(db, clock, notary)
+        except BrokerError as error:
+            log.warning("books.not-checked", why=str(error))
+            is_found = False
+        if not is_found:
+            time.sleep(PAUSE_SECONDS)

@@ -48,3 +48,8 @@ def in_words(at: dt.datetime) -> str:
     """Return an instant as sentences say it, such as `2026-03-02 18:00 UTC`."""
     spec = "minutes" if not (at.second or at.microsecond) else "seconds"
     return f"{at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(' ', spec)} UTC"
+
+
+def machine(at: dt.datetime) -> str:
+    """Write an instant for programs, in UTC and to the second."""
+    return at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

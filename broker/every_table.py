@@ -5,6 +5,7 @@ from __future__ import annotations
 import broker.access_grants.tables
 import broker.approvals.tables
 import broker.bids.tables
+import broker.books.tables
 import broker.counterfactuals.tables
 import broker.deliveries.tables
 import broker.experts.tables

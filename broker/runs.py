@@ -22,8 +22,16 @@ from allocation.judge import check_outcome
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome, Pricing
 from allocation.problem import Problem
-from allocation.wire import canonical_json, certificate_document, problem_sha256, report_document
+from allocation.wire import (
+    canonical_json,
+    certificate_document,
+    outcome_document,
+    problem_sha256,
+    report_document,
+    sha256_of,
+)
 from broker.audit import ActorId, Change, record
+from broker.builds import build_document
 from broker.clock import Clock, in_words, time_of
 from broker.db import Database, transact
 from broker.errors import Busy, Refused
@@ -209,7 +217,12 @@ def _start_run(
     )
     session.add(run)
     session.flush()
-    facts = {"round_key": row.key, "purpose": purpose, "problem_sha256": run.problem_sha256}
+    facts = {
+        "round_key": row.key,
+        "purpose": purpose,
+        "problem_sha256": run.problem_sha256,
+        "build": build_document(),
+    }
     record(session, change, f"run.{run.state}", f"run:{run.id}", **facts)
     meet_request(session, run)
     return run.id
@@ -283,7 +296,7 @@ def keep_check(session: Session, run: RunRow, outcome: Outcome, change: Change) 
         run,
         RunState.CHECKED,
         change,
-        facts={"outcome_sha256": sha256},
+        facts={"outcome_sha256": sha256, "evidence_sha256": sha256_of(outcome_document(outcome))},
         finished_at=change.at,
         outcome_sha256=sha256,
         report=canonical_json(report_document(outcome.report)).decode(),

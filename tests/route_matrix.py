@@ -246,6 +246,25 @@ ROUNDS += [
     _post("/overrides/none/refuse", ADMINS, NOT_FOUND),
     _post("/overrides/none/solve", ADMINS, NOT_FOUND),
 ]
+OF_FINANCE = [
+    *(
+        Row(f"/finance{address}", READERS)
+        for address in (
+            *("", ".csv", "/journal", "/journal.csv", "/balances", "/balances.csv", "/runs"),
+            *("/runs.csv", "/overrides", "/periods/past-1", "/periods/past-1/entries.csv"),
+            *("/journal/{journal}", "/journal/{journal}/entries.csv"),
+        )
+    ),
+    Row("/finance/periods/past-1/pack.zip", READERS, NOT_FOUND),
+    Row("/finance/verifications/none", READERS, NOT_FOUND),
+    _post("/finance/verifications", READERS),
+    _post("/finance/rates", frozenset({AUDITOR}), INVALID),
+    _post("/finance/periods/past-1/close", frozenset({AUDITOR}), CONFLICT),
+    _post("/finance/journal/{journal}/correction", ADMINS, INVALID),
+    _post("/finance/journal/{journal}/correction/none/approve", ADMINS, NOT_FOUND),
+    _post("/finance/journal/{journal}/correction/none/refuse", ADMINS, NOT_FOUND),
+    *_of_every_round("/rounds/{round}/bundle.zip", NOT_FOUND),
+]
 MATRIX = [
     *OPEN_INSIDE,
     *OF_A_TEAM,
@@ -255,5 +274,6 @@ MATRIX = [
     *ROUNDS,
     *OF_ONES_OWN,
     *OF_POOLS,
+    *OF_FINANCE,
     *OF_ADMINS,
 ]

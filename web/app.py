@@ -33,6 +33,7 @@ from web.bids import bids
 from web.calendars import calendars
 from web.capacity import capacity
 from web.deliveries import deliveries
+from web.finance import finance
 from web.health import health
 from web.hours import hours
 from web.ledger import ledger
@@ -81,6 +82,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         releases,
         waitlists,
         ledger,
+        finance,
         accounts,
         people,
         teams,

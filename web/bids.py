@@ -19,6 +19,7 @@ from broker.bids.estimates import look_up, opinion_of
 from broker.bids.reading import Standing, TeamBid, find_bid, receipt_of_submission, versions_of
 from broker.bids.templates import own_templates, remove_template, save_template
 from broker.bids.writing import BidWish, VersionConflict, clone_bids, withdraw_bid
+from broker.clock import machine
 from broker.dashboards.bid_desk import bid_desk, open_rounds
 from broker.dashboards.listings import all_rows
 from broker.dashboards.my_bids import bid_table, led_team_id, my_bids
@@ -36,7 +37,6 @@ from web.bid_screens import (
 )
 from web.desk import market, now, write
 from web.exports import export
-from web.filters import machine
 from web.grids import grid, question
 from web.hypermedia import answer
 

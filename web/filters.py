@@ -13,6 +13,8 @@ from fractions import Fraction
 from flask import Flask
 
 from allocation.outcome import PRICE_SCALE
+from broker.clock import machine
+from broker.exports.rows import exact_credits
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 WIDE = "\N{NO-BREAK SPACE}"
@@ -52,12 +54,6 @@ def credits_of(microcredits: int) -> str:
     """Write millionths of a credit as credits, rounded to two decimals."""
     exact = Decimal(microcredits) / PRICE_SCALE
     return f"{exact.quantize(Decimal('0.01'), ROUND_HALF_UP):,}".replace(",", THIN)
-
-
-def exact_credits(microcredits: int) -> str:
-    """Write millionths of a credit as credits with every decimal there is, for programs."""
-    written = f"{Decimal(microcredits) / PRICE_SCALE:f}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def percent(ratio: float) -> str:
@@ -122,12 +118,6 @@ def instant(value: dt.datetime) -> str:
     return f"{moment.day} {moment:%b} {moment.year}, {moment:%H:%M} UTC"
 
 
-def machine(value: dt.datetime) -> str:
-    """Write an instant for programs, in UTC."""
-    moment = value.astimezone(dt.UTC).replace(tzinfo=None)
-    return moment.isoformat(timespec="seconds") + "Z"
-
-
 def until(value: dt.datetime, now: dt.datetime) -> str:
     """Say how far away an instant is, in its largest whole unit."""
     away = int((value - now).total_seconds())
@@ -160,6 +150,7 @@ def register(app: Flask) -> None:
     for name, function in (
         ("whole", whole),
         ("credits", credits_of),
+        ("exact", exact_credits),
         ("units_of", units_of),
         ("percent", percent),
         ("percentage", percentage),

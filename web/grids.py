@@ -28,6 +28,8 @@ ADDRESSES: Mapping[Subject, tuple[str, str]] = {
     Subject.POOL: ("pools.show", "key"),
     Subject.ROUND: ("rounds.show", "key"),
     Subject.RUN: ("runs.show", "run_id"),
+    Subject.PERIOD: ("finance.period", "key"),
+    Subject.JOURNAL: ("finance.journal", "number"),
     Subject.RECEIPT: ("receipts.show", "receipt_id"),
     Subject.DELIVERY: ("deliveries.show", "receipt_id"),
     Subject.TEAM_CREDITS: ("ledger.show", "key"),

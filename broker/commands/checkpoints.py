@@ -10,6 +10,7 @@ import click
 
 from allocation.files.findings import pathname
 from allocation.wire import Document
+from broker.books.verifications import Notary
 from broker.clock import system_clock, time_of
 from broker.commands.exits import DONE, ROLLED_BACK, VIOLATIONS
 from broker.commands.market import market_of
@@ -79,6 +80,15 @@ def sign_after(db: Database, environment: Mapping[str, str]) -> None:
         take_one(db, environment)
     except UnusableKey as error:
         click.echo(f"No checkpoint was taken. {error}", err=True)
+
+
+def notary_of(db: Database, environment: Mapping[str, str]) -> Notary:
+    """Return what checks everything and signs after a close, by the settings."""
+    file = Settings.from_environment(environment).audit_key_file
+    return Notary(
+        read_evidence=lambda: Evidence(read_public_key(file)),
+        sign=lambda: sign_after(db, environment),
+    )
 
 
 def keep_key(file: Path, *, says: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 import click
 
 from broker.clock import system_clock
+from broker.commands.checkpoints import notary_of
 from broker.commands.exits import DONE
 from broker.commands.market import market_of, solver_of
 from broker.commands.options import Seconds, json_option, quiet_option, workers_option
@@ -19,7 +20,7 @@ from broker.counterfactuals.answers import Progress
 from broker.counterfactuals.working import Budget, Explained, explain_round, processes
 
 DEFAULTS = Budget()
-JOBS = 4
+JOBS = 5
 """How many of the periodic jobs are done at a time."""
 NICENESS = 10
 """How far the worker stands back behind the market on the same processors."""
@@ -67,14 +68,14 @@ def explain(
 @click.option("--with-input", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def worker(environment: Mapping[str, str], *, with_input: bool) -> None:
-    """Do what happens by itself: explain, answer, replay, run as asked. Serving starts one too."""
+    """Do what happens by itself: explain, answer, replay, run, check. Serving starts one too."""
     db = market_of(environment)
     from broker.background import background  # noqa: PLC0415  # no other command needs the queue
 
     os.nice(NICENESS)
     if with_input:
         threading.Thread(target=_end_with_the_input, daemon=True).start()
-    queue = background(db, system_clock, solver_of(environment))
+    queue = background(db, system_clock, solver_of(environment), notary_of(db, environment))
     queue.create_consumer(workers=JOBS, check_worker_health=False).run()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from allocation.files.findings import pathname
 from broker.commands.market import market_of
 from broker.commands.options import NamedPath
-from broker.commands.places import writing_to
+from broker.commands.places import replace_file
 from broker.db import reading
 from broker.ledger.exports import FORMS, export_ledger
 
@@ -32,20 +31,5 @@ def export(environment: Mapping[str, str], *, form: str, out: Path | None) -> No
     if out is None:
         click.echo(text, nl=False)
         return
-    with writing_to(out):
-        _replace(out, text)
+    replace_file(out, text.encode())
     click.echo(f"Written to {pathname(out)}.")
-
-
-def _replace(out: Path, text: str) -> None:
-    """Put a whole file in the place of the one before, or leave that as it was."""
-    target = Path(os.path.realpath(out))
-    if target.exists() and not target.is_file():
-        target.write_text(text, encoding="utf-8", newline="")
-        return
-    new = target.with_name(f".{target.name}.new")
-    try:
-        new.write_text(text, encoding="utf-8", newline="")
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)

@@ -38,6 +38,24 @@ def writing_to(place: Path) -> Iterator[None]:
         raise UnusablePlace(sentence, hint=hint) from error
 
 
+def replace_file(place: Path, content: bytes) -> None:
+    """Put a whole file in the place of the one before, or leave that as it was.
+
+    Raises: StorageFailed; UnusablePlace.
+    """
+    with writing_to(place):
+        target = Path(os.path.realpath(place))
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
+        new = target.with_name(f".{target.name}.new")
+        try:
+            new.write_bytes(content)
+            new.replace(target)
+        finally:
+            new.unlink(missing_ok=True)
+
+
 def try_place(place: Path) -> None:
     """Make sure that something can be made under a path, and leave nothing behind.
 

@@ -65,6 +65,8 @@ class Subject(StrEnum):
     POOL = "pool"
     ROUND = "round"
     RUN = "run"
+    PERIOD = "period"
+    JOURNAL = "journal"
     RECEIPT = "receipt"
     DELIVERY = "delivery"
     BID = "bid"

@@ -20,6 +20,7 @@ class Entry:
     """Credits that went from one account to another, with the journal that says why.
 
     A side is a kind of account; `team_key` is the team's, as no two teams meet in a transfer.
+    `corrects` is the number of the journal that this one takes back.
     """
 
     journal: int
@@ -37,6 +38,7 @@ class Entry:
     debit: str
     credit: str
     amount_credits: int
+    corrects: int | None = None
 
 
 def read_entries(session: Session, team_key: str | None = None) -> Iterator[Entry]:
@@ -64,6 +66,7 @@ def _query(team_key: str | None) -> Select[*tuple[Any, ...]]:
             col(payer.kind),
             col(payee.kind),
             col(TransferRow.amount_credits),
+            col(JournalRow.corrects),
         )
         .select_from(TransferRow)
         .join(JournalRow, col(JournalRow.number) == col(TransferRow.journal_number))

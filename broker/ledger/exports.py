@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
@@ -33,6 +34,7 @@ COLUMNS = (
     "debit",
     "credit",
     "amount_credits",
+    "corrects",
 )
 COMMODITY = "credits"
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._/-]")
@@ -49,7 +51,8 @@ def as_csv(entries: Iterable[Entry]) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for entry in entries:
-        writer.writerow(safe_cell(cell) for cell in _cells(entry))
+        cells = ("" if value is None else str(value) for value in cells_of(entry))
+        writer.writerow(safe_cell(cell) for cell in cells)
     return out.getvalue()
 
 
@@ -63,15 +66,28 @@ def as_hledger(entries: Iterable[Entry]) -> str:
     return "\n".join(lines) + "\n"
 
 
-FORMS: Mapping[str, Callable[[Iterable[Entry]], str]] = {"csv": as_csv, "hledger": as_hledger}
+def as_json(entries: Iterable[Entry]) -> str:
+    """Return one object for each transfer, with the names of the CSV's columns."""
+    rows = [dict(zip(COLUMNS, cells_of(entry), strict=True)) for entry in entries]
+    return (
+        json.dumps({"table": "ledger", "total": len(rows), "rows": rows}, ensure_ascii=False) + "\n"
+    )
 
 
-def _cells(entry: Entry) -> Iterator[str]:
-    yield str(entry.journal)
+FORMS: Mapping[str, Callable[[Iterable[Entry]], str]] = {
+    "csv": as_csv,
+    "json": as_json,
+    "hledger": as_hledger,
+}
+
+
+def cells_of(entry: Entry) -> Iterator[str | int | None]:
+    """Yield an entry under COLUMNS; None where there is nothing to say."""
+    yield entry.journal
     yield entry.posted_at.isoformat().replace("+00:00", "Z")
     yield from (entry.period_key, entry.kind, entry.idempotency_key, entry.actor)
-    yield from (entry.approver or "", entry.reason, entry.round_key or "", entry.run_id or "")
-    yield from (entry.bid_key or "", *_sides(entry), str(entry.amount_credits))
+    yield from (entry.approver, entry.reason, entry.round_key, entry.run_id)
+    yield from (entry.bid_key, *_sides(entry), entry.amount_credits, entry.corrects)
 
 
 def _sides(entry: Entry) -> tuple[str, str]:

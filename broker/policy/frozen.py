@@ -16,9 +16,10 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlmodel import Session, col
 
 from allocation.outcome import Reason
-from allocation.wire import sha256_of
+from allocation.wire import Document, sha256_of
 from broker.approvals.standings import approvals_for
 from broker.deliveries.records import frozen_records, track_records
+from broker.policy.documents import Policy
 from broker.policy.freezing import (
     NO_APPROVALS,
     WeighedBid,
@@ -105,23 +106,33 @@ def check_scores(session: Session, row: RoundRow) -> Iterator[str]:
     frozen = session.get(RoundPolicyRow, row.id)
     if frozen is None:
         return
-    in_force = policy_of_round(session, row)
-    policy = in_force.policy if in_force else None
-    here = col(BidRow.round_id) == row.id
-    bars, records = _bars(session, here), frozen_records(session, row)
-    weighed = [
-        replace(
-            weigh(policy, bid, records.get(bid.team_key, NO_RECORD)),
-            bars=tuple(bars.get(bid.id, ())),
-        )
-        for bid in placed_bids(session, here)
-    ]
+    policy, weighed = _weighed_again(session, row)
     if sha256_of(scores_document(policy, weighed)) != frozen.scores_sha256:
         yield f"Round {row.key}: its scores do not have the hash that was frozen at the close."
     stored = _multipliers(session, row)
     for one in weighed:
         if stored.get(one.bid.id) != one.multiplier_percent:
             yield _difference(row, one, stored.get(one.bid.id))
+
+
+def frozen_scores(session: Session, row: RoundRow) -> Document:
+    """Return what the policy decided about a closed round's bids, as its hash was frozen."""
+    policy, weighed = _weighed_again(session, row)
+    return scores_document(policy, weighed)
+
+
+def _weighed_again(session: Session, row: RoundRow) -> tuple[Policy | None, list[WeighedBid]]:
+    in_force = policy_of_round(session, row)
+    policy = in_force.policy if in_force else None
+    here = col(BidRow.round_id) == row.id
+    bars, records = _bars(session, here), frozen_records(session, row)
+    return policy, [
+        replace(
+            weigh(policy, bid, records.get(bid.team_key, NO_RECORD)),
+            bars=tuple(bars.get(bid.id, ())),
+        )
+        for bid in placed_bids(session, here)
+    ]
 
 
 def _difference(row: RoundRow, one: WeighedBid, stored: int | None) -> str:

@@ -45,12 +45,14 @@ NOT_AUDITED: Mapping[str, str] = {
     "installation": "what the file is, for commands",
     "notice": "notices tell, and decide nothing",
     "notice_opt_out": "what a person wants to be told",
+    "period_pack": "its SHA-256 stands in period_close, which is audited",
     "person_session": "sign-ins begin and end with events of their own, and are seen in between",
     "policy_replay": "computed from what is audited, and can be computed again",
     "run_request": "waits for a host to take it up; its event says who asked",
     "run_stage": "lines of progress",
     "sign_in_attempt": "counted to slow guessing down, then forgotten",
     "transfer": "every journal, which is audited, holds the hash of its transfers",
+    "verification": "a check can be made again; its events say who asked and what was found",
 }
 """Tables that the log does not vouch for, each with the reason."""
 SEALED = ("team_bid", "bid_version", "bid", "alternative", "item", "bid_pledge", "bid_purpose")

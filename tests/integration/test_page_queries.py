@@ -117,6 +117,7 @@ def _words(session: Session) -> Words:
         "pools.key": ("gpu",),
         "pool_admin.key": ("gpu",),
         "ledger.key": (TEAM,),
+        "finance.key": ("past-1",),
         "bid_id": bids,
         "receipt_id": bids,
         "run_id": (session.scalars(select(col(RunOutcomeRow.run_id))).one(),),
@@ -172,6 +173,8 @@ def test_every_page_asks_at_most_twelve_questions_of_the_database(
     assert (LEAD, "/bids/new?from=bid-AWARD") in many
     assert (LEAD, "/receipts/DECLINE") in many
     assert (ADMIN, "/runs/REHEARSAL") in many
+    assert (AUDITOR, "/finance") in many
+    assert (AUDITOR, "/finance/periods/past-1") in many
 
 
 def test_no_page_asks_more_questions_the_more_bids_there_are(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 from werkzeug.test import TestResponse
 
@@ -17,6 +17,7 @@ from broker.access_grants.tables import AccessGrantRow
 from broker.bids.templates import save_template
 from broker.config import Settings
 from broker.db import Database, reading, transact
+from broker.ledger.tables import JournalRow
 from broker.people.grants import Grant, propose_grant
 from broker.states import RunPurpose
 from broker.tables import AwardRow, BidRow, DeclineRow, ItemRow, PoolRow, RoundRow, TeamRow
@@ -33,6 +34,7 @@ from tests.cast import (
     stranger,
 )
 from tests.crawling import pages_of
+from tests.logs import sign
 from tests.markets import NOON, run_it
 from tests.route_matrix import (
     MATRIX,
@@ -41,6 +43,7 @@ from tests.route_matrix import (
     OF_ADMINS,
     OF_APPROVALS,
     OF_EXPERTS,
+    OF_FINANCE,
     OF_ONES_OWN,
     OF_POOLS,
     OPEN_INSIDE,
@@ -63,6 +66,7 @@ AREAS = {
     "own": OF_ONES_OWN,
     "admins": OF_ADMINS,
     "pools": OF_POOLS,
+    "finance": OF_FINANCE,
 }
 
 
@@ -83,6 +87,7 @@ def ids(past_market: Database) -> Mapping[str, str]:
         past_market, lambda session: propose_grant(session, OPERATOR, wish, SPRINTS_ARE_OVER)
     )
     rehearsal = run_it(past_market, "waiting", purpose=RunPurpose.REHEARSAL)
+    sign(past_market)
     with reading(past_market) as session:
         run = session.scalars(select(col(AwardRow.run_id)).limit(1)).one()
         award = session.scalar(
@@ -111,6 +116,7 @@ def ids(past_market: Database) -> Mapping[str, str]:
             .limit(1)
         )
         access = session.scalars(select(col(AccessGrantRow.id)).limit(1)).one()
+        journal = session.scalars(select(func.min(col(JournalRow.number)))).one()
         red = session.scalars(select(col(TeamRow.id)).where(col(TeamRow.key) == "red")).one()
     lead = actor(past_market, LEAD)
     kept = transact(
@@ -127,6 +133,7 @@ def ids(past_market: Database) -> Mapping[str, str]:
         "proposed": proposed.id,
         "red": red,
         "access": access,
+        "journal": str(journal),
         "request": ask_for_approval(past_market),
     }
 

@@ -203,11 +203,20 @@ class Market(RuleBasedStateMachine):
                 select(col(PeriodRow.key)).order_by(col(PeriodRow.position))
             ).all()
         key, change = keys[which % len(keys)], self.now()
-        if key == keys[-1]:
+        if key == keys[-1] or self.has_open_before(key):
             with pytest.raises(Refused):
                 self.do(lambda session: close_period(session, key, change))
         else:
             self.do(lambda session: close_period(session, key, change))
+
+    def has_open_before(self, key: str) -> bool:
+        """Say whether a period waits for an earlier one."""
+        with reading(self.db) as session:
+            period = session.get_one(PeriodRow, key)
+            earlier = select(PeriodRow).where(
+                col(PeriodRow.position) < period.position, col(PeriodRow.closed_at).is_(None)
+            )
+            return period.closed_at is None and session.scalars(earlier).first() is not None
 
     # --- bids --------------------------------------------------------------------------------
 

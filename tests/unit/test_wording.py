@@ -25,6 +25,7 @@ from allocation.outcome import (
 )
 from allocation.problem import TeamKey
 from broker.errors import BrokerError, NotFound, Refused, WrongSchema
+from broker.exports.rows import exact_credits
 from broker.states import RoundState
 from broker.texts import safe_cell
 from tests.defects import proven
@@ -106,8 +107,8 @@ def test_every_state_of_a_round_has_a_step_or_ends_it() -> None:
     [
         (filters.whole(1_234_567), "1\u202f234\u202f567"),
         (filters.credits_of(3_456_789), "3.46"),
-        (filters.exact_credits(3_456_700), "3.4567"),
-        (filters.exact_credits(20_000_000), "20"),
+        (exact_credits(3_456_700), "3.4567"),
+        (exact_credits(20_000_000), "20"),
         (filters.percent(0.91), "91\u00a0%"),
         (filters.percent(0.0065), "0.65\u00a0%"),
         (filters.percent(0.00001), "under 0.01\u00a0%"),

@@ -20,9 +20,9 @@ from sqlmodel import Session
 
 from broker.access import Actor
 from broker.dashboards.listings import Kind, Row, Stretch, Table, rows_after
+from broker.exports.rows import handed_out, plain
 from broker.texts import LARGEST_NUMBER
 from web.api.problems import ApiError
-from web.exports import handed_out, plain
 
 MOST_ROWS, USUAL_ROWS = 200, 50
 LONGEST_CURSOR = 4000
