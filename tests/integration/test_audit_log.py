@@ -16,6 +16,7 @@ from sqlalchemy import event, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
+import broker.every_table
 from broker.audit import record
 from broker.db import Database, reading, transact
 from broker.errors import Refused, Unrecorded
@@ -150,6 +151,14 @@ def test_what_was_written_past_the_log_is_never_taken_in_later(either_market: Da
 
     transact(either_market, work)
     assert any("of team is not what event" in line for line in findings(either_market))
+
+
+def test_every_module_of_tables_is_known() -> None:
+    """Else its tables would be neither audited nor in a backup."""
+    package = Path(broker.every_table.__file__)
+    text_ = package.read_text(encoding="utf-8")
+    modules = [file.parent.name for file in package.parent.glob("*/tables.py")]
+    assert [name for name in modules if f"import broker.{name}.tables" not in text_] == []
 
 
 def test_every_table_is_audited_or_says_why_not(market: Database) -> None:
