@@ -26,7 +26,7 @@ SEE_OTHER = 303
 def index() -> Response:
     """Show who may use which data, what ends last first."""
     with market() as session:
-        listing = access_screen(session, current_actor(), question())
+        listing = access_screen(session, current_actor(), question(), now().date())
     grids = {"access": grid(listing, "access_grants.data")}
     return answer("access_grants", swaps=("access",), grids=grids)
 
@@ -35,7 +35,7 @@ def index() -> Response:
 @sign_in_required
 def data(ending: str) -> Response:
     """Hand the same to a program, such as the one that opens and shuts the data."""
-    table = access_table(current_actor())
+    table = access_table(current_actor(), now().date())
     with market() as session:
         return export(table, all_rows(session, table, question()), "access-grants", ending)
 

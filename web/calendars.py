@@ -40,7 +40,7 @@ def show() -> Response:
     teams = current_actor().teams
     with market() as session:
         screen = team_calendar(session, teams, now().date(), question())
-        access = team_access(session, teams, question("access-"))
+        access = team_access(session, teams, question("access-"), now().date())
         hours = team_hours(session, teams, question("hours-"))
     grids = {
         "calendar": grid(screen.holdings, "calendars.data"),
@@ -65,7 +65,7 @@ def data(ending: str) -> Response:
 @sign_in_required
 def access(ending: str) -> Response:
     """Hand what data the teams may use to a program."""
-    table = team_access_table(current_actor().teams)
+    table = team_access_table(current_actor().teams, now().date())
     with market() as session:
         return export(table, all_rows(session, table, question()), "team-access", ending)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
 from broker.access import Action, Actor, nothing_here, require
+from broker.access_grants.held import until_on
 from broker.access_grants.tables import AccessGrantRow
 from broker.audit import Change
 from broker.errors import InvalidRevocation
@@ -28,13 +29,16 @@ AT_ONCE = 500
 def expire_access(session: Session, change: Change) -> int:
     """End grants whose last day is past, some at once; return how many that were.
 
+    The last day is the one before nothing of the award is held, where its team gave it back.
+
     Safe from several hosts: a grant that another one is ending is left to it.
     """
+    today = change.at.astimezone(dt.UTC).date()
     past = (
         select(AccessGrantRow)
         .where(
             col(AccessGrantRow.state) == AccessState.GRANTED,
-            col(AccessGrantRow.until_on) < change.at.astimezone(dt.UTC).date(),
+            or_(until_on() < today, until_on() < col(AccessGrantRow.from_on)),
         )
         .order_by(col(AccessGrantRow.until_on), col(AccessGrantRow.id))
         .limit(AT_ONCE)

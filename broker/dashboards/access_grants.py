@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlmodel import Session
 
 from broker.access import Action, Actor, may, nothing_here, require
-from broker.access_grants.tables import AccessGrantRow
+from broker.access_grants.held import GRANT, seats_on, until_on
 from broker.dashboards.listings import (
     Column,
     Kind,
@@ -31,9 +31,7 @@ from broker.pools.data_terms import DataTerms
 from broker.pools.terms_in_force import terms_at
 from broker.states import AccessState
 
-_TABLES = AccessGrantRow.metadata.tables
-GRANT = _TABLES[AccessGrantRow.__tablename__]
-PERSON = _TABLES[PersonRow.__tablename__]
+PERSON = PersonRow.metadata.tables[PersonRow.__tablename__]
 
 COLUMNS = (
     Column("access", "Access", Kind.KEY, shown=False),
@@ -73,23 +71,25 @@ class AccessScreen:
         return bool(self.grant["state"] == AccessState.GRANTED)
 
 
-def access_screen(session: Session, actor: Actor, question: Question) -> Listing:
+def access_screen(session: Session, actor: Actor, question: Question, today: dt.date) -> Listing:
     """Return every grant, a page of it. Raises: SignInNeeded, NotAllowed."""
-    return list_rows(session, access_table(actor), question)
+    return list_rows(session, access_table(actor, today), question)
 
 
-def access_table(actor: Actor) -> Table:
+def access_table(actor: Actor, today: dt.date) -> Table:
     """Return the table of every grant. Raises: SignInNeeded, NotAllowed."""
     require(actor, Action.READ_ACCESS_GRANTS)
-    return Table("access", "Access to data", COLUMNS, _grants(true()), ORDER)
+    return Table("access", "Access to data", COLUMNS, _grants(true(), today), ORDER)
 
 
-def team_access(session: Session, team_ids: Collection[str], question: Question) -> Listing:
+def team_access(
+    session: Session, team_ids: Collection[str], question: Question, today: dt.date
+) -> Listing:
     """Return what data some teams may use or might."""
-    return list_rows(session, team_access_table(team_ids), question)
+    return list_rows(session, team_access_table(team_ids, today), question)
 
 
-def team_access_table(team_ids: Collection[str]) -> Table:
+def team_access_table(team_ids: Collection[str], today: dt.date) -> Table:
     """Return the table of what data some teams may use or might."""
     own = GRANT.c.team_id.in_(sorted(team_ids))
     columns = tuple(
@@ -98,13 +98,14 @@ def team_access_table(team_ids: Collection[str]) -> Table:
         else replace(one, shown=one.shown and (one.key != "team" or len(team_ids) > 1))
         for one in COLUMNS
     )
-    return Table("access", "Data that the team may use", columns, _grants(own), ORDER)
+    return Table("access", "Data that the team may use", columns, _grants(own, today), ORDER)
 
 
 def access_of(session: Session, actor: Actor, access_id: str, at: dt.datetime) -> AccessScreen:
     """Return one grant. Raises: SignInNeeded, NotAllowed; NotFound."""
     require(actor, Action.READ_ACCESS_GRANTS)
-    wanted = _grants(GRANT.c.id == access_id).add_columns(GRANT.c.pool_id, GRANT.c.ended_by)
+    today = at.astimezone(dt.UTC).date()
+    wanted = _grants(GRANT.c.id == access_id, today).add_columns(GRANT.c.pool_id, GRANT.c.ended_by)
     row = session.execute(wanted).mappings().first()
     if row is None:
         raise nothing_here()
@@ -121,16 +122,17 @@ def access_of(session: Session, actor: Actor, access_id: str, at: dt.datetime) -
     )
 
 
-def _grants(which: ColumnElement[bool]) -> Select[Any]:
+def _grants(which: ColumnElement[bool], today: dt.date) -> Select[Any]:
+    """Return grants with what is left of them today, and until when."""
     return (
         select(
             GRANT.c.id.label("access"),
             TEAM.c.name.label("team"),
             POOL.c.name.label("pool"),
             func.coalesce(func.nullif(GRANT.c.purpose, ""), "not stated").label("purpose"),
-            GRANT.c.seats,
+            seats_on(today).label("seats"),
             GRANT.c.from_on,
-            GRANT.c.until_on,
+            until_on().label("until_on"),
             GRANT.c.state,
             BID.c.title,
             ROUND.c.name.label("sprint"),

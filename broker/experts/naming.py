@@ -23,7 +23,12 @@ from broker.audit import Change, record
 from broker.experts.assigning import Need, Person, Share, assign
 from broker.experts.enrolment import experts_of, own_teams
 from broker.experts.tables import ExpertHoursRow, ExpertRow
-from broker.notices.causes import AskedHours, tell_hours_asked, tell_hours_to_name
+from broker.notices.causes import (
+    AskedHours,
+    tell_hours_asked,
+    tell_hours_freed,
+    tell_hours_to_name,
+)
 from broker.pools.calendars import Calendar, Cause, capacity_on
 from broker.pools.definitions import EXPERT
 from broker.pools.rosters import Roster, RosterPerson
@@ -88,7 +93,7 @@ def name_experts(session: Session, row: RoundRow, run: RunRow, change: Change) -
     kept = _kept(wanted, before)
     for place, rows in before.items():
         if place not in kept:
-            _replace(session, rows, change)
+            free_hours(session, rows, change)
     for pool_id in sorted(wanted):
         fresh = [one for one in wanted[pool_id] if one.place not in kept]
         pool = _lock(session, pool_id) if fresh else None
@@ -102,13 +107,34 @@ def name_others(
     """Give hours to others that somebody declined or cannot give any more; open ones stay open."""
     pool, refused = _lock(session, pool_id), _declined_in(session, pool_id)
     wanted = [
-        Wanted(_place(one), one.run_id, one.team_id, one.hours, frozenset(refused[_place(one)]))
+        Wanted(place_of(one), one.run_id, one.team_id, one.hours, frozenset(refused[place_of(one)]))
         for one in rows
     ]
     if pool is None:
         _store(session, [(one, None, one.hours) for one in wanted], pool_id, None, change)
     else:
         _give(session, pool, wanted, change, f"pool:{pool.row.key}")
+
+
+def name_wanted(session: Session, pool_id: str, wanted: Sequence[Wanted], change: Change) -> None:
+    """Give hours that were never given, or not to anybody who is left."""
+    pool = _lock(session, pool_id)
+    if pool is not None:
+        _give(session, pool, wanted, change, f"pool:{pool.row.key}")
+
+
+def free_hours(session: Session, rows: Sequence[ExpertHoursRow], change: Change) -> None:
+    """Ask for hours no more, and tell whoever was asked."""
+    _replace(session, rows, change)
+    freed: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        if row.expert_id:
+            freed[row.expert_id, row.pool_id] += row.hours
+    for (expert_id, pool_id), hours in sorted(freed.items()):
+        expert, pool = session.get_one(ExpertRow, expert_id), session.get_one(PoolRow, pool_id)
+        if expert.person_id:
+            asked = AskedHours(pool.id, pool.name, expert.person_id, hours)
+            tell_hours_freed(session, asked, change.at)
 
 
 def name_again(session: Session, pool_id: str, change: Change) -> None:
@@ -128,7 +154,7 @@ def name_again(session: Session, pool_id: str, change: Change) -> None:
         if row.state == HoursState.TO_BE_NAMED and row.day >= today
     ]
     if gone or opened:
-        _replace(session, [*gone, *opened], change)
+        free_hours(session, [*gone, *opened], change)
         name_others(session, pool_id, [*gone, *opened], change)
 
 
@@ -150,7 +176,7 @@ def choices_for(
         return {}
     refused = _declined_in(session, pool_id)
     rows = [row for some in pool.live.values() for row in some if row.id in set(ids)]
-    return {row.id: tuple(_choices(pool, row, refused[_place(row)])) for row in rows}
+    return {row.id: tuple(_choices(pool, row, refused[place_of(row)])) for row in rows}
 
 
 def _choices(pool: _Pool, row: ExpertHoursRow, refused: Collection[str]) -> Iterator[Choice]:
@@ -177,13 +203,13 @@ def give_by_hand(
     pool = _lock(session, pool_id)
     if pool is None:
         return 0
-    refused = _declined_in(session, pool_id)[_place(row)]
+    refused = _declined_in(session, pool_id)[place_of(row)]
     able = {one.expert_id: one.hours for one in _choices(pool, row, refused)}
     hours = able.get(expert_id, 0)
     if not hours:
         return 0
     _replace(session, [row], change)
-    wanted = Wanted(_place(row), row.run_id, row.team_id, row.hours)
+    wanted = Wanted(place_of(row), row.run_id, row.team_id, row.hours)
     shares: list[Given] = [(wanted, expert_id, hours)]
     if row.hours > hours:
         shares.append((wanted, None, row.hours - hours))
@@ -233,7 +259,7 @@ def _given_before(session: Session, row: RoundRow) -> Mapping[Place, list[Expert
     )
     found: dict[Place, list[ExpertHoursRow]] = defaultdict(list)
     for one in session.scalars(earlier):
-        found[_place(one)].append(one)
+        found[place_of(one)].append(one)
     return found
 
 
@@ -262,7 +288,8 @@ def _declined_in(session: Session, pool_id: str) -> Mapping[Place, set[str]]:
     return found
 
 
-def _place(row: ExpertHoursRow) -> Place:
+def place_of(row: ExpertHoursRow) -> Place:
+    """Return where hours belong: the day of an item of an award."""
     return Place(row.bid_id, row.position, row.day)
 
 

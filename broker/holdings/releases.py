@@ -15,6 +15,7 @@ from sqlmodel import Session
 from broker.access import Action, Actor, require
 from broker.audit import Change, record
 from broker.errors import InvalidInput, Refused
+from broker.experts.cuts import fit_hours
 from broker.holdings.awards import HeldAward, cuts_of, find_award, lock_award, lots_left
 from broker.holdings.shares import refund_percent
 from broker.holdings.tables import CutCause, HoldingCutRow
@@ -73,6 +74,7 @@ def release_award(session: Session, actor: Actor, wish: ReleaseAward, at: dt.dat
     if findings:
         raise InvalidRelease(award.bid.key, findings)
     cut = _cut(session, award, wish, Change(actor.id, at))
+    fit_hours(session, award, (*cuts, cut), Change(actor.id, at))
     _refund(session, award, cut, Change(actor.id, at))
     tell_award_cut(session, award.bid, cut, at)
     return _released(cut)

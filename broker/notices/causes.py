@@ -314,6 +314,17 @@ def tell_hours_asked(session: Session, asked: AskedHours, at: dt.datetime) -> No
     tell(session, persons(session, {asked.person_id}), notice, at)
 
 
+def tell_hours_freed(session: Session, asked: AskedHours, at: dt.datetime) -> None:
+    """Tell an expert that hours are not asked of them any more."""
+    notice = Notice(
+        NoticeKind.HOURS_TO_CONFIRM,
+        f"{asked.pool_id}/freed/{at.isoformat()}",
+        f"{counted(asked.hours, 'hour')} of yours in {asked.pool} are asked for no more.",
+        "/hours",
+    )
+    tell(session, persons(session, {asked.person_id}), notice, at)
+
+
 def settle_hours_asked(session: Session, person_id: str, pool_id: str, at: dt.datetime) -> None:
     """Ask an expert no more who has answered all that a pool asked."""
     settle_all(session, NoticeKind.HOURS_TO_CONFIRM, f"{pool_id}/", at, person_id=person_id)

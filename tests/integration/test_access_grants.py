@@ -16,6 +16,8 @@ from broker.access import Actor
 from broker.access_grants.endings import expire_access, revoke_access
 from broker.audit import Change
 from broker.bids.findings import InvalidDraft
+from broker.dashboards.access_grants import access_screen
+from broker.dashboards.listings import Question
 from broker.db import Database, reading, transact
 from broker.errors import (
     InvalidPool,
@@ -25,7 +27,9 @@ from broker.errors import (
     Refused,
     SignInNeeded,
 )
+from broker.holdings.releases import ReleaseAward, release_award
 from broker.notices.tables import NoticeRow
+from broker.people.actors import actor_of_person
 from broker.people.persons import disable_person
 from broker.pools.data_terms import Catalogue, CatalogueEntry, DataTerms, findings_in_terms
 from broker.rounds import close_round
@@ -227,6 +231,34 @@ def test_nobody_else_takes_access_back(market: Database, who: str) -> None:
     with pytest.raises(SignInNeeded):
         revoke(market, Actor(ADA, None, ""))
     assert grants(market)[0].state == "granted"
+
+
+def test_access_ends_with_what_its_team_gives_back(either_market: Database) -> None:
+    an_open_round_with_data(either_market)
+    ways = an_alternative(an_item(NOTES, units=2, days=3), lots=(3, 3))
+    bid_id = ask(either_market, "b1", ways)
+    publish(either_market)
+    release(either_market, bid_id, 1, 1, follows=0)
+    with reading(either_market) as session:
+        said = [seats_until(session, day(number)) for number in (0, 1)]
+    assert said == [(6, day(2)), (4, day(2))]
+    release(either_market, bid_id, 2, 2, follows=1)
+    with reading(either_market) as session:
+        assert seats_until(session, day(1)) == (4, day(1))
+    assert tick(either_market, at_noon_of(1)) == 0
+    assert tick(either_market, at_noon_of(2)) == 1
+
+
+def release(db: Database, bid_id: str, lots: int, number: int, *, follows: int) -> None:
+    lead, wish = actor(db, LEAD), ReleaseAward(bid_id, lots, day(number), follows)
+    transact(db, lambda session: release_award(session, lead, wish, NOON))
+
+
+def seats_until(session: Session, today: dt.date) -> tuple[int, dt.date]:
+    """Return what the list says of the only grant on a day."""
+    admin = actor_of_person(session, ADMIN)
+    [row] = access_screen(session, admin, Question(), today).rows
+    return row["seats"], row["until_on"]
 
 
 # --- what the database refuses -------------------------------------------------------------

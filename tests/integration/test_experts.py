@@ -16,6 +16,7 @@ from broker.db import Database, reading, transact
 from broker.errors import InvalidAnswer, InvalidPool, NotAllowed, NotFound, Refused
 from broker.experts.answers import confirm_hours, decline_hours, name_hours
 from broker.experts.tables import ExpertHoursRow
+from broker.holdings.releases import ReleaseAward, release_award
 from broker.notices.tables import NoticeRow
 from broker.people.actors import actor_of_person
 from broker.pools.calendars import Maintenance, Units
@@ -299,6 +300,21 @@ def test_who_is_away_now_gives_the_hours_to_others_and_the_preview_says_so(
     assert [row.day for row in asked_of(either_market, NEWCOMER)] == [day(0)]
     enlist(either_market, follows=2, hours=5)
     assert given(either_market, "to-be-named") == []
+
+
+def test_what_a_team_gives_back_is_asked_of_nobody_any_more(either_market: Database) -> None:
+    an_open_round_with_experts(either_market)
+    blue = ask(either_market, "b1", counsel(hours=5, days=3, lots=3), team="blue")
+    publish(either_market)
+    lead, wish = actor(either_market, OTHER_LEAD), ReleaseAward(blue, 2, day(1))
+    transact(either_market, lambda session: release_award(session, lead, wish, NOON))
+    assert hours_of_days(either_market) == {(blue, 0): 15, (blue, 1): 5, (blue, 2): 5}
+    rest = ReleaseAward(blue, 1, day(2), follows=1)
+    transact(either_market, lambda session: release_award(session, lead, rest, NOON))
+    assert hours_of_days(either_market) == {(blue, 0): 15, (blue, 1): 5}
+    with reading(either_market) as session:
+        freed = select(NoticeRow).where(col(NoticeRow.sentence).contains("asked for no more"))
+        assert session.scalars(freed).all() != []
 
 
 # --- what the database refuses -------------------------------------------------------------
