@@ -251,7 +251,13 @@ OF_FINANCE = [
         Row(f"/finance{address}", READERS)
         for address in (
             *("", ".csv", "/journal", "/journal.csv", "/balances", "/balances.csv", "/runs"),
-            *("/runs.csv", "/overrides", "/periods/past-1", "/periods/past-1/entries.csv"),
+            *(
+                "/runs.csv",
+                "/overrides",
+                "/overrides.csv",
+                "/periods/past-1",
+                "/periods/past-1/entries.csv",
+            ),
             *("/journal/{journal}", "/journal/{journal}/entries.csv"),
         )
     ),

@@ -27,9 +27,12 @@ from broker.bids.reading import TeamBid
 from broker.bids.tables import TeamBidRow
 from broker.bids.templates import save_template
 from broker.bids.writing import BidWish, edit_bid, save_draft, submit_bid, withdraw_bid
+from broker.books.closing import VerifiedLog, close_books
+from broker.books.rates import RateWish, set_rate
 from broker.db import Database, reading, transact
 from broker.deadlines import DeadlineWish, propose_deadline
 from broker.deliveries.reports import ReportDelivery, report_delivery
+from broker.ledger.tables import PeriodRow
 from broker.notices.causes import tell_near_deadlines
 from broker.people.persons import find_person
 from broker.people.sessions import begin_session
@@ -49,6 +52,7 @@ from tests.cast import (
     actor,
     bring_people,
 )
+from tests.logs import sign
 from tests.markets import ADA, NOON, bring, described, run_it
 from tests.past import build_past, decided_round, moved
 from tests.policies import READY, a_policy
@@ -69,7 +73,7 @@ Deed = Callable[[Database], None]
 
 def build_world(db: Database) -> None:
     """Fill an empty market, with something in it for everybody who looks."""
-    build_past(db, bids=6)
+    build_past(db, bids=6, rehearsed="past-2")
     for number in (1, 2):
         run_it(db, bring(db, _dear_round(f"dear-{number}", number)))
     bring_people(db)
@@ -77,6 +81,7 @@ def build_world(db: Database) -> None:
     _do(db, adopt_policy, policy, Change(ADA, NOW))
     for number, key in enumerate((CONTEST, LATER)):
         _announce(db, key, 14 * (8 + number))
+    _close_books(db)
     transact(db, lambda session: open_round(session, CONTEST, Change(ADA, NOW)))
     soon = CLOSES_AT - dt.timedelta(hours=1)
     transact(db, lambda session: tell_near_deadlines(session, soon))
@@ -206,6 +211,18 @@ def _dear_round(key: str, number: int) -> RoundFolder:
     folder = decided_round(key, number, bids=12)
     pools = tuple(replace(pool, reserve_price_credits=3) for pool in folder.problem.pools)
     return replace(folder, problem=replace(folder.problem, pools=pools))
+
+
+def _close_books(db: Database) -> None:
+    """Sign the log, and close the first period, so that there are bundles and a pack to read."""
+    sign(db)
+    auditor = actor(db, AUDITOR)
+    _do(db, set_rate, auditor, RateWish("EUR", 850_000, "Budget of the year."), NOW)
+    with reading(db) as session:
+        first = session.scalars(
+            select(col(PeriodRow.key)).order_by(col(PeriodRow.position))
+        ).first()
+    _do(db, close_books, auditor, first, VerifiedLog(1, "0" * 64), NOW)
 
 
 def _announce(db: Database, key: str, shift_days: int) -> None:

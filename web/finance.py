@@ -29,6 +29,7 @@ from broker.dashboards.finance import (
 from broker.dashboards.finance_tables import (
     balance_table,
     entry_table,
+    override_table,
     period_table,
     run_table,
 )
@@ -188,8 +189,13 @@ def runs_data(ending: str) -> Response:
 @finance.get("/finance/overrides")
 def overrides() -> Response:
     """Show the human corrections of results, with what each cost in value."""
-    require(current_actor(), Action.READ_FINANCE)
-    return answer("finance_overrides")
+    return _table("finance_overrides", override_table(), "finance.overrides_data")
+
+
+@finance.get("/finance/overrides.<any(csv, json):ending>")
+def overrides_data(ending: str) -> Response:
+    """Hand the overrides to a program."""
+    return _data(override_table, "overrides", ending)
 
 
 @finance.post("/finance/verifications")

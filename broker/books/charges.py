@@ -1,14 +1,16 @@
 """What a period charges, read back from awards, list prices and the ledger, for its FOCUS rows.
 
 Awards of the runs that were settled in the period, by pool and day; everything else that moved
-spent credits; and the reserved units of those rounds that nobody took.
+spent credits; and the reserved units of those rounds that nobody took. An override settles a round
+again, and a daily round hands out what its sprint's round left: neither counts a unit twice.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -29,30 +31,60 @@ from broker.dashboards.sources import (
     POOL,
     ROUND,
     ROUND_POOL,
+    RUN,
     TEAM,
 )
 from broker.dashboards.use import day_table
 from broker.ledger.tables import AccountKind, JournalKind, PeriodRow
+from broker.spot.tables import DailyRoundRow
+from broker.tables import Table as Stored
 
+DAILY = Stored.metadata.tables[str(DailyRoundRow.__tablename__)]
 Prices = Mapping[tuple[str, dt.date, str], int]
 """List prices in microcredits by the pool's id, day and tier."""
 
 
-def settled_runs(session: Session, period: PeriodRow) -> tuple[tuple[str, str], ...]:
-    """Return the rounds that were settled in a period, by id, each with the run that was."""
+@dataclass(frozen=True, slots=True)
+class SettledRun:
+    """A run whose payments a period settled; `sprint_round_id` names the sprint's own round."""
+
+    round_id: str
+    round_key: str
+    run_id: str
+    revision: int
+    sprint_round_id: str
+
+
+def settled_runs(session: Session, period: PeriodRow) -> tuple[SettledRun, ...]:
+    """Return the runs that were settled in a period, by sprint, round and revision."""
     kinds = (JournalKind.SETTLEMENT, JournalKind.RELEASE)
-    journals = (
-        select(JOURNAL.c.round_id, JOURNAL.c.run_id, ROUND.c.starts_on, ROUND.c.key)
-        .join(ROUND, ROUND.c.id == JOURNAL.c.round_id)
-        .where(
-            JOURNAL.c.period_key == period.key,
-            JOURNAL.c.kind.in_(kinds),
-            JOURNAL.c.run_id.is_not(None),
+    runs = (
+        select(
+            JOURNAL.c.round_id,
+            ROUND.c.key.label("round_key"),
+            JOURNAL.c.run_id,
+            RUN.c.revision,
+            func.coalesce(DAILY.c.sprint_round_id, ROUND.c.id).label("sprint_round_id"),
+            ROUND.c.starts_on,
         )
+        .join(ROUND, ROUND.c.id == JOURNAL.c.round_id)
+        .join(RUN, RUN.c.id == JOURNAL.c.run_id)
+        .outerjoin(DAILY, DAILY.c.round_id == ROUND.c.id)
+        .where(JOURNAL.c.period_key == period.key, JOURNAL.c.kind.in_(kinds))
         .distinct()
-        .order_by(ROUND.c.starts_on, ROUND.c.key, JOURNAL.c.run_id)
+        .order_by(ROUND.c.starts_on, ROUND.c.key, RUN.c.revision)
     )
-    return tuple((row.round_id, row.run_id) for row in session.execute(journals))
+    return tuple(SettledRun(*row[:-1]) for row in session.execute(runs))
+
+
+def decided_rounds(runs: Iterable[SettledRun]) -> tuple[SettledRun, ...]:
+    """Return each round that a period decided, once: with the last of its runs.
+
+    A round that was only overridden in the period was decided in an earlier one.
+    """
+    first = {run.round_id for run in runs if run.revision == 1}
+    last = {run.round_id: run for run in runs if run.round_id in first}
+    return tuple(last.values())
 
 
 def award_charges(session: Session, run_id: str) -> Iterator[AwardCharge]:
@@ -131,20 +163,32 @@ def spent_in(session: Session, period: PeriodRow) -> int:
     return int(session.execute(onto).scalar_one()) - int(session.execute(off).scalar_one())
 
 
-def unused_units(session: Session, round_id: str, run_id: str) -> Iterator[Use]:
-    """Yield the reserved units of a round that neither reserved nor spot awards took."""
-    prices, names = _prices(session, run_id), _service_names(session)
-    keys = {row.pool_key: row.id for row in session.execute(_pool_ids(round_id))}
-    round_key = session.execute(select(ROUND.c.key).where(ROUND.c.id == round_id)).scalar_one()
-    table = day_table(round_id)
+def unused_units(session: Session, runs: Iterable[SettledRun]) -> Iterator[Use]:
+    """Yield the reserved units that neither reserved nor spot awards of some rounds took.
+
+    What a daily round left stands for what its sprint's round had left of the same days.
+    """
+    rounds = decided_rounds(tuple(runs))
+    sprints = {run.round_id for run in rounds}
+    left: dict[tuple[str, str, dt.date], Use] = {}
+    for run in rounds:
+        if run.sprint_round_id in sprints:
+            uses = _left_units(session, run)
+            left |= {(run.sprint_round_id, use.pool_key, use.day): use for use in uses}
+    return (use for use in left.values() if use.units)
+
+
+def _left_units(session: Session, run: SettledRun) -> Iterator[Use]:
+    prices, names = _prices(session, run.run_id), _service_names(session)
+    keys = {row.pool_key: row.id for row in session.execute(_pool_ids(run.round_id))}
+    table = day_table(run.round_id)
     for row in all_rows(session, table, Question()):
-        free = max(0, row["reserved_free_units"])
-        price = prices.get((keys[row["pool_key"]], row["day"], Tier.RESERVED))
-        if free and price is not None:
-            name = names[keys[row["pool_key"]]]
+        pool_id = keys[row["pool_key"]]
+        price = prices.get((pool_id, row["day"], Tier.RESERVED))
+        if price is not None:
             yield Use(
-                *(round_key, row["pool_key"], name, row["kind"], row["unit"], row["day"]),
-                *(free, price),
+                *(run.round_key, row["pool_key"], names[pool_id], row["kind"], row["unit"]),
+                *(row["day"], max(0, row["reserved_free_units"]), price),
             )
 
 

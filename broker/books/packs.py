@@ -18,7 +18,9 @@ from sqlmodel import Session, col
 from allocation.wire import canonical_json
 from broker.books.balances import PeriodBalance, period_balances
 from broker.books.charges import (
+    SettledRun,
     award_charges,
+    decided_rounds,
     movements,
     settled_runs,
     spent_in,
@@ -36,8 +38,9 @@ from broker.ledger.entries import Entry, read_entries
 from broker.ledger.exports import COLUMNS as JOURNAL_COLUMNS
 from broker.ledger.exports import as_hledger, cells_of
 from broker.ledger.tables import AccountKind, JournalKind, PeriodRow
+from broker.overrides.tables import OverrideRow, OverrideState
 from broker.people.tables import FIRST_ADMIN, RoleGrantRow
-from broker.tables import PoolRow, RoundRow, RunRow, TeamRow
+from broker.tables import BidRow, PoolRow, RoundRow, RunRow, TeamRow
 
 Table = tuple[tuple[str, ...], list[list[str | float | None]]]
 """A header and its rows."""
@@ -64,7 +67,7 @@ endowments.csv         credits that were issued, and credits that expired
 settlements.csv        payments for awards
 refunds.csv            payments that came back
 corrections.csv        journals that take others back, and which
-overrides.csv          human corrections of a result
+overrides.csv          human corrections of a result, and what each cost in value
 journal.csv            every transfer, by cost centre (team) and in order
 journal.hledger        the same for hledger: hledger check -s -f journal.hledger
 cost-centres.csv       what the period did to every team
@@ -97,7 +100,7 @@ class _Books:
     closing: Closing
     balances: tuple[PeriodBalance, ...]
     entries: tuple[Entry, ...]
-    runs: tuple[tuple[str, str], ...]
+    runs: tuple[SettledRun, ...]
     team_keys: Mapping[str, str]
     charges: tuple[Row, ...]
 
@@ -129,9 +132,9 @@ def _read(session: Session, period: PeriodRow, closing: Closing) -> _Books:
     )
     charges = focus_rows(
         billing,
-        (charge for _, run_id in runs for charge in award_charges(session, run_id)),
+        (charge for run in runs for charge in award_charges(session, run.run_id)),
         movements(session, period),
-        (use for round_id, run_id in runs for use in unused_units(session, round_id, run_id)),
+        unused_units(session, runs),
     )
     return _Books(
         session=session,
@@ -237,17 +240,14 @@ def _had_more(entry: Entry) -> int:
 
 
 def _utilisation(books: _Books) -> str:
-    """Return the units of every round of the period, per pool and day."""
+    """Return the units of every round that the period decided, per pool and day."""
     parts: list[str] = []
-    for round_id, _ in books.runs:
-        table = day_table(round_id)
-        key = books.session.execute(
-            select(col(RoundRow.key)).where(col(RoundRow.id) == round_id)
-        ).scalar_one()
+    for run in decided_rounds(books.runs):
+        table = day_table(run.round_id)
         lines = as_csv(table, all_rows(books.session, table, Question())).split("\r\n")
         header, rows = lines[0], [line for line in lines[1:] if line]
         parts += [f"round_key,{header}"] if not parts else []
-        parts += [f"{key},{line}" for line in rows]
+        parts += [f"{run.round_key},{line}" for line in rows]
     return "".join(f"{line}\r\n" for line in parts)
 
 
@@ -275,20 +275,44 @@ def _rates(books: _Books) -> Table:
 
 def _runs(books: _Books) -> Table:
     rows: list[list[str | float | None]] = []
-    for round_id, run_id in books.runs:
-        run = books.session.get_one(RunRow, run_id)
-        key = books.session.get_one(RoundRow, round_id).key
+    for one in books.runs:
+        run = books.session.get_one(RunRow, one.run_id)
         report = json.loads(run.report or "{}")
         proof = [report.get(name) for name in ("status", "proof", "value", "certified_bound")]
-        rows.append([key, run.id, run.revision, run.problem_sha256, run.outcome_sha256, *proof])
+        hashes = (run.problem_sha256, run.outcome_sha256)
+        rows.append([one.round_key, run.id, run.revision, *hashes, *proof])
     header = ("round_key", "run_id", "revision", "problem_sha256", "outcome_sha256")
     return (*header, "status", "proof", "value", "certified_bound"), rows
 
 
 def _overrides(books: _Books) -> Table:
-    """Return the human corrections of results; none where no result was corrected."""
-    del books
-    return ("round_key", "override", "author", "approver", "reason", "price_points"), []
+    """Return the human corrections of results that were approved in the period, at their price."""
+    until = books.closing.following.begun_at
+    approved = (
+        select(OverrideRow, RunRow, col(RoundRow.key), col(BidRow.key))
+        .join(RunRow, col(RunRow.id) == col(OverrideRow.run_id))
+        .join(RoundRow, col(RoundRow.id) == col(OverrideRow.round_id))
+        .join(BidRow, col(BidRow.id) == col(OverrideRow.bid_id))
+        .where(
+            col(OverrideRow.state) == OverrideState.APPROVED,
+            col(OverrideRow.decided_at) >= books.period.begun_at,
+            col(OverrideRow.decided_at) < until,
+        )
+        .order_by(col(OverrideRow.decided_at), col(OverrideRow.id))
+    )
+    found = books.session.execute(approved)
+    header = ("round_key", "override", "kind", "bid_key", "revision", "price_points", "author")
+    return (*header, "approver", "approved_at", "reason"), [_override(*row) for row in found]
+
+
+def _override(
+    one: OverrideRow, run: RunRow, round_key: str, bid_key: str
+) -> list[str | float | None]:
+    report = json.loads(run.report or "{}")
+    price = report["override"]["before_value"] - report["value"]
+    decided_at = machine(one.decided_at) if one.decided_at else None
+    what = (round_key, one.id, one.kind, bid_key, run.revision, price)
+    return [*what, one.proposed_by, one.decided_by, decided_at, one.reason]
 
 
 def _access(books: _Books) -> Table:

@@ -1,4 +1,4 @@
-"""The tables of the finance screens: periods, the journal, balances, runs.
+"""The tables of the finance screens: periods, the journal, balances, runs, overrides.
 
 Sums are made by the database over journals and accounts. What a run says about its result is there
 once its round is decided.
@@ -19,12 +19,14 @@ from broker.dashboards.listings import Column, Kind, Subject, Table
 from broker.dashboards.sources import BID, DECIDED, ROUND, RUN, TEAM, or_zero, total, when
 from broker.ledger.statements import ISSUED
 from broker.ledger.tables import AccountKind, JournalKind, PeriodRow
+from broker.overrides.tables import OverrideKind, OverrideRow, OverrideState
 from broker.people.tables import PersonRow
 from broker.states import RunPurpose, RunState
 from broker.tables import Table as Stored
 from broker.tables import Whole
 
 PERIOD = Stored.metadata.tables[str(PeriodRow.__tablename__)]
+OVERRIDE = Stored.metadata.tables[str(OverrideRow.__tablename__)]
 PERSON = Stored.metadata.tables[str(PersonRow.__tablename__)]
 CURRENT, TO_CLOSE, CLOSED = "current", "to-close", "closed"
 ROUND_COLUMN = Column(
@@ -89,11 +91,26 @@ RUN_COLUMNS = (
     Column("outcome_sha256", "Outcome", Kind.KEY, shown=False),
     Column("failure", "Why it failed", shown=False),
 )
+OVERRIDE_COLUMNS = (
+    ROUND_COLUMN,
+    Column("override", "Override", Kind.KEY, shown=False),
+    Column("bid", "Bid", filtered=True, names=Subject.RECEIPT, reference="receipt"),
+    Column("receipt", "Receipt", Kind.KEY, shown=False),
+    Column("kind", "What", Kind.CHOICE, choices=tuple(OverrideKind), filtered=True),
+    Column("state", "State", Kind.CHOICE, choices=tuple(OverrideState), filtered=True),
+    Column("revision", "Revision", Kind.COUNT),
+    Column("price_points", "Price", Kind.COUNT, "points"),
+    Column("proposed_by", "Proposed by"),
+    Column("proposed_at", "Proposed", Kind.INSTANT),
+    Column("decided_by", "Decided by"),
+    Column("decided_at", "Decided", Kind.INSTANT),
+    Column("reason", "Why", filtered=True),
+)
 OF_TEAMS = (AccountKind.AVAILABLE, AccountKind.HELD, AccountKind.SPENT, AccountKind.REFUND)
 
 
 class document_text(FunctionElement[str]):  # noqa: N801  # reads as the SQL function that it is
-    """What a stored JSON document says under a name, as text."""
+    """What a stored JSON document says under a name, or under names with dots, as text."""
 
     name = "document_text"
     type = Text()
@@ -109,7 +126,7 @@ def _document_text_of_sqlite(element: document_text, compiler: SQLCompiler, **op
 @compiles(document_text)
 def _document_text(element: document_text, compiler: SQLCompiler, **options: Any) -> str:
     document, name = (compiler.process(part, **options) for part in element.clauses)
-    return f"(CAST({document} AS json) ->> {name})"
+    return f"(CAST({document} AS json) #>> string_to_array({name}, '.'))"
 
 
 def period_table() -> Table:
@@ -232,6 +249,37 @@ def run_table() -> Table:
     )
     caption = "Every run of every round, with what proves its result"
     return Table("finance_runs", caption, RUN_COLUMNS, rows, ("-started_at", "run_id"))
+
+
+def override_table() -> Table:
+    """Return every override with its price: the value before less the value after, once solved."""
+    proposer, decider = PERSON.alias("proposer"), PERSON.alias("decider")
+    before = func.cast(document_text(RUN.c.report, "override.before_value"), Whole)
+    rows: Select[Any] = (
+        select(
+            ROUND.c.key.label("round_key"),
+            OVERRIDE.c.id.label("override"),
+            BID.c.title.label("bid"),
+            BID.c.id.label("receipt"),
+            OVERRIDE.c.kind,
+            OVERRIDE.c.state,
+            RUN.c.revision,
+            (before - func.cast(document_text(RUN.c.report, "value"), Whole)).label("price_points"),
+            func.coalesce(proposer.c.name, OVERRIDE.c.proposed_by).label("proposed_by"),
+            OVERRIDE.c.proposed_at,
+            func.coalesce(decider.c.name, OVERRIDE.c.decided_by).label("decided_by"),
+            OVERRIDE.c.decided_at,
+            OVERRIDE.c.reason,
+        )
+        .select_from(OVERRIDE)
+        .join(ROUND, ROUND.c.id == OVERRIDE.c.round_id)
+        .join(BID, BID.c.id == OVERRIDE.c.bid_id)
+        .outerjoin(RUN, RUN.c.id == OVERRIDE.c.run_id)
+        .outerjoin(proposer, proposer.c.id == OVERRIDE.c.proposed_by)
+        .outerjoin(decider, decider.c.id == OVERRIDE.c.decided_by)
+    )
+    caption = "Every human correction of a result, and what it costs in value"
+    return Table("finance_overrides", caption, OVERRIDE_COLUMNS, rows, ("-proposed_at", "override"))
 
 
 def _entries() -> Select[Any]:

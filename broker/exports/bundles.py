@@ -19,21 +19,19 @@ from allocation.wire import (
     Document,
     canonical_json,
     outcome_document,
-    problem_sha256,
     round_document,
     sha256_of,
 )
 from broker import exports
 from broker.counterfactuals.answers import Decided, decided_round
 from broker.dashboards.briefs import find_decided
-from broker.errors import Refused
 from broker.exports.archives import pack
 from broker.exports.proofs import prove_events
 from broker.policy.documents import policy_document
 from broker.policy.frozen import frozen_scores
 from broker.policy.versions import policy_of_round
 from broker.rounds import find_round
-from broker.tables import AuditEventRow, RoundRow, RunRow, SnapshotRow
+from broker.tables import AuditEventRow, RoundRow, SnapshotRow
 
 VERIFIER = "verify_bundle.py"
 AMENDED, BEGAN = "round.capacity-amended", "run.solving"
@@ -45,15 +43,14 @@ STORY = (
 
 
 def run_bundle(session: Session, round_key: str) -> bytes:
-    """Return the bundle of a published round.
+    """Return the bundle of a published round, as the market decided it before any override.
 
     Raises: NotFound before the result is out; Refused while no signed checkpoint covers it, and if
-    what is stored is not what the run decided any more.
+    the round asks something else now than when it was decided.
     """
     find_decided(session, round_key)
     row = find_round(session, round_key)
     decided = decided_round(session, round_key)
-    _check_problem(session, row, decided)
     asked = _what_was_asked(session, row, decided)
     documents = {
         **asked,
@@ -69,16 +66,6 @@ def run_bundle(session: Session, round_key: str) -> bytes:
 def verifier_source() -> bytes:
     """Return the program that every bundle carries."""
     return Path(exports.__path__[0], VERIFIER).read_bytes()
-
-
-def _check_problem(session: Session, row: RoundRow, decided: Decided) -> None:
-    """Make sure that the round still asks what its run was asked."""
-    if problem_sha256(decided.problem) != session.get_one(RunRow, decided.run_id).problem_sha256:
-        raise Refused(
-            f"What round {row.key} asks is not what its run was asked any more.",
-            hint="`broker verify` says from which event on the log does not vouch for it.",
-            round_key=row.key,
-        )
 
 
 def _what_was_asked(session: Session, row: RoundRow, decided: Decided) -> dict[str, Document]:

@@ -33,6 +33,7 @@ from broker.books.verifications import Notary, ask_verification, findings_of, ve
 from broker.dashboards.finance import reconciliation
 from broker.db import Database, reading, transact
 from broker.errors import InvalidInput, NotAllowed, NotFound, Refused, UnusableKey
+from broker.importing import import_round
 from broker.ledger.journals import find_journal
 from broker.ledger.tables import JournalRow, PeriodRow
 from broker.people.grants import end_grant
@@ -42,9 +43,12 @@ from tests.cast import MEMBER, NAMES, OPERATOR, Places, bring_people
 from tests.commands import Broker
 from tests.credit_markets import a_member, an_admin, an_auditor, build_credits
 from tests.focus_rules import broken_rules, total_credits
+from tests.holdings import THE_DAY_BEFORE, a_scarce_sprint, day, release, tick_at, wait
 from tests.ledgers import BOB, violations
 from tests.logs import EVIDENCE, sign
 from tests.markets import a_change, a_database, at, event_kinds
+from tests.overrides import a_published_contest, awards, override
+from tests.past import sealed_round
 
 CLEO, ADA = an_auditor(), an_admin()
 SECOND = Actor(BOB, "p-9", "Bob", ADA.roles)
@@ -316,6 +320,61 @@ def test_the_pack_says_who_had_which_role_when_by_opaque_ids(small_books: Databa
 def test_an_open_period_has_no_pack(small_books: Database) -> None:
     with pytest.raises(NotFound, match="is not closed yet"):
         pack_of(small_books, keys_of(small_books)[0])
+
+
+def _a_closed_pack(db: Database) -> bytes:
+    """Let another sprint's round follow, and close the first period."""
+    later = sealed_round("later", 2)
+    transact(db, lambda session: import_round(session, later, a_change(998), is_open=True))
+    set_a_rate(db)
+    first = keys_of(db)[0]
+    transact(db, lambda session: close_books(session, CLEO, first, VERIFIED, a_change(999).at))
+    return pack_of(db, first)
+
+
+def test_an_override_stands_in_the_pack_at_its_price_and_counts_no_unit_twice(
+    either_market: Database,
+) -> None:
+    a_published_contest(either_market)
+    override(either_market)
+    pack = _a_closed_pack(either_market)
+    [row] = rows_of(pack, "overrides")
+    said = ("sprint-1", "pin", "b1", "2", "200", "ada", "linus")
+    names = ("round_key", "kind", "bid_key", "revision", "price_points", "author", "approver")
+    assert tuple(row[name] for name in names) == said
+    assert [run["revision"] for run in rows_of(pack, "runs")] == ["1", "2"]
+    days = Counter((r["pool_key"], r["day"]) for r in rows_of(pack, "utilisation"))
+    assert set(days.values()) == {1}
+    assert broken_rules(focus_rows_of(pack)) == {}
+    assert _unused_units(pack) == sum(
+        int(r["reserved_free_units"]) for r in rows_of(pack, "utilisation")
+    )
+    assert total_credits(focus_rows_of(pack)) == sum(awards(either_market, 2).values())
+
+
+def test_what_a_daily_round_hands_out_is_unused_no_more(market: Database) -> None:
+    won, lost = a_scarce_sprint(market)
+    wait(market, lost)
+    release(market, won, 3, day(2))
+    assert "published sprint-1-0301" in tick_at(market, THE_DAY_BEFORE)
+    pack = _a_closed_pack(market)
+    rows = rows_of(pack, "utilisation")
+    assert {row["round_key"] for row in rows} == {"sprint-1", "sprint-1-0301"}
+    left = {r["day"]: int(r["reserved_free_units"]) for r in sorted(rows, key=_round_of)}
+    assert broken_rules(focus_rows_of(pack)) == {}
+    assert _unused_units(pack) == sum(left.values()) == 20
+
+
+def _round_of(row: Mapping[str, str]) -> str:
+    return row["round_key"]
+
+
+def _unused_units(pack: bytes) -> int:
+    return sum(
+        int(str(row["PricingQuantity"]))
+        for row in focus_rows_of(pack)
+        if row["CapacityReservationStatus"] == "Unused"
+    )
 
 
 CHANGES = (

@@ -23,9 +23,11 @@ from broker.exports.rounds import EXPORTS, export_round
 from broker.ledger.exports import COLUMNS
 from tests.bundle_tampering import SPOILS, Spoil, documents_of, files_of, forge_and_sign, mixed
 from tests.commands import Broker
+from tests.holdings import THE_DAY_BEFORE, a_scarce_sprint, day, release, tick_at, wait
 from tests.ledgers import a_contested_problem, settle_one
 from tests.logs import sign
 from tests.markets import a_database, a_scarce_problem, bring, described, run_it
+from tests.overrides import a_published_contest, override
 
 IS_TORTURE = "BROKER_TORTURE" in os.environ
 TAMPERINGS = 500 if IS_TORTURE else 40
@@ -87,6 +89,28 @@ def test_a_bundle_stays_the_same_whatever_happens_afterwards(market: Database) -
     later = described(as_second(a_contested_problem()))
     bring(market, later)
     assert bundle_of(market) == before
+
+
+def test_a_bundle_says_what_the_market_decided_before_anybody_overrode_it(
+    market: Database,
+) -> None:
+    a_published_contest(market)
+    sign(market)
+    before = bundle_of(market)
+    override(market)
+    sign(market, hours=9)
+    assert bundle_of(market) == before
+    assert findings_in(before) == []
+
+
+def test_the_bundle_of_a_daily_round_holds(market: Database) -> None:
+    won, lost = a_scarce_sprint(market)
+    wait(market, lost)
+    release(market, won, 3, day(2))
+    assert "published sprint-1-0301" in tick_at(market, THE_DAY_BEFORE)
+    sign(market, hours=999)
+    for key in ("sprint-1", "sprint-1-0301"):
+        assert findings_in(bundle_of(market, key)) == []
 
 
 def test_a_round_without_a_result_has_no_bundle(market: Database) -> None:

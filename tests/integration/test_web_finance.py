@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -24,6 +25,7 @@ from tests.credit_markets import a_sprint, build_credits
 from tests.integration.test_books import NOTARY, keys_of, pack_of, set_a_rate, tamper
 from tests.logs import sign
 from tests.markets import a_change, a_database, at, described
+from tests.overrides import a_published_contest, override
 from tests.screens import screens
 
 HX = {"HX-Request": "true", "HX-Target": "verification"}
@@ -195,3 +197,23 @@ def test_the_pages_of_an_empty_market_teach(market: Database) -> None:
         assert "No rate is set yet." in page
         for address in ("/finance/journal", "/finance/balances", "/finance/runs"):
             assert auditor.get(address).status_code == 200
+
+
+def test_overrides_are_listed_with_their_price(either_market: Database) -> None:
+    a_published_contest(either_market)
+    bring_people(either_market, Places(team="red", other_team="blue"))
+    override(either_market)
+    with screens(either_market) as app:
+        auditor = signed_in(app, AUDITOR)
+        page = words_of(auditor.get("/finance/overrides").text)
+        answer = auditor.get("/finance/overrides.json")
+    [row] = json.loads(answer.text)["rows"]
+    assert "details of the override of" in page
+    said = {name: row[name] for name in ("kind", "state", "revision", "price_points", "reason")}
+    assert said == {
+        "kind": "pin",
+        "state": "approved",
+        "revision": 2,
+        "price_points": 200,
+        "reason": "The regulator asked for it.",
+    }
