@@ -491,6 +491,8 @@ GOOD: dict[str, Any] = {
     "AnswerApproval": {"answer": "approved", "reason": ""},
     "ReportDelivery": {"delivered_percent": 90, "evidence": "So", "follows": 0},
     "GiveVerdict": {"version": 1, "verdict": "confirmed"},
+    "ReleaseAward": {"lots": 1, "from_day": "2026-03-03", "follows": 0},
+    "WaitForUnits": {"wish": "take"},
 }
 ADDRESS = {"key": "sprint-1", "bid_id": "none", "change_id": "none", "proposal_id": "none"}
 ADDRESS |= {"request_id": "none", "version": "1"}

@@ -127,6 +127,7 @@ def test_a_day_that_was_decided_too_late_is_cancelled_and_its_credits_come_back(
     release(market, won, 3, day(2))
     with writing(market) as session:
         assert open_daily_round(session, "sprint-1", Change(ADA, morning(1))) == "sprint-1-0302"
+        assert open_daily_round(session, "sprint-1", Change(ADA, morning(1))) is None
     assert tick_at(market, morning(2)) == ["cleared sprint-1-0303", "published sprint-1-0303"]
     assert daily_awards(market) == [("sprint-1-0303", "lost", day(3), 300)]
     with reading(market) as session:

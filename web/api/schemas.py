@@ -273,6 +273,20 @@ class ReportIn(Part):
     correction: Text = ""
 
 
+class ReleaseIn(Part):
+    """Lots of an award given back from a day on; `follows` is how many cuts of it were seen."""
+
+    lots: Whole
+    from_day: Day
+    follows: Count = 0
+
+
+class WaitIn(Part):
+    """Whether a declined bid waits for what becomes free, and takes it."""
+
+    wish: Literal["take", "leave"]
+
+
 class VerdictIn(Part):
     """Whether a version of a report is confirmed; a dispute says why."""
 

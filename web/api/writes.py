@@ -22,6 +22,7 @@ from broker.deadlines import DeadlineWish, approve_deadline, propose_deadline, r
 from broker.deliveries.reports import ReportDelivery, report_delivery
 from broker.deliveries.verdicts import GiveVerdict, Verdict, give_verdict
 from broker.errors import InvalidRound
+from broker.holdings.releases import ReleaseAward, release_award
 from broker.people.teams import add_team, bring_team_back, rename_team, retire_team
 from broker.policy.documents import Part
 from broker.policy.proposals import activate_policy, propose_policy, refuse_policy
@@ -45,6 +46,8 @@ from broker.rounds_by_hand import (
     schedule_by_hand,
 )
 from broker.run_requests import ask_run
+from broker.spot.tables import WaitlistWish
+from broker.spot.waitlists import wish_for
 from broker.sprints.versions import activate_rule, end_rule, propose_rule, refuse_rule
 from broker.states import BidState, RunPurpose
 from web.api import schemas
@@ -263,6 +266,18 @@ def _answer(call: Call[schemas.AnswerIn]) -> Document:
     return DONE
 
 
+def _release(call: Call[schemas.ReleaseIn]) -> Document:
+    body = call.body
+    wish = ReleaseAward(call.where["bid_id"], body.lots, body.from_day, body.follows)
+    done = release_award(call.session, call.actor, wish, call.at)
+    return {"number": done.number, "refund_credits": done.refund_credits}
+
+
+def _wait(call: Call[schemas.WaitIn]) -> Document:
+    wish = WaitlistWish(call.body.wish)
+    return {"is_new": wish_for(call.session, call.actor, call.where["bid_id"], wish, call.at)}
+
+
 def _report(call: Call[schemas.ReportIn]) -> Document:
     body = call.body
     wish = ReportDelivery(
@@ -391,6 +406,8 @@ COMMANDS: tuple[Command[Any], ...] = (
         Nothing,
         _plainly(withdraw_request, "request_id"),
     ),
+    _post("/awards/<bid_id>/release", "ReleaseAward", "bids", schemas.ReleaseIn, _release),
+    _post("/declines/<bid_id>/waitlist", "WaitForUnits", "bids", schemas.WaitIn, _wait),
     _post("/deliveries/<bid_id>/report", "ReportDelivery", "deliveries", schemas.ReportIn, _report),
     _post("/deliveries/<bid_id>/verdict", "GiveVerdict", "deliveries", schemas.VerdictIn, _verdict),
 )
