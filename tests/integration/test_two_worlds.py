@@ -36,7 +36,7 @@ from broker.bids.tables import TeamBidRow
 from broker.bids.writing import BidWish
 from broker.db import Database, reading, transact
 from broker.people.persons import find_person
-from broker.tables import BidRow, PoolRow, RoundRow, TeamRow
+from broker.tables import BidRow, PoolRow, RoundRow, RunRow, TeamRow
 from tests.bid_markets import a_draft, team_id
 from tests.cast import ADMIN, FORM_SECRET, LEAD, OTHER_LEAD, OWNER, Browser, actor, stranger
 from tests.commands import Broker
@@ -137,6 +137,7 @@ def words_of(worlds: Mapping[str, World]) -> Words:
             tuple(session.scalars(select(col(table.key)).order_by(col(table.key))))
             for table in (RoundRow, PoolRow, TeamRow)
         )
+        runs = tuple(session.scalars(select(col(RunRow.id))))
         approvals = tuple(session.scalars(select(col(ApprovalRequestRow.id))))
         decided = session.scalars(select(col(BidRow.id)).order_by(col(BidRow.id)).limit(2)).all()
     with opened(worlds["silent"]) as db:
@@ -147,6 +148,8 @@ def words_of(worlds: Mapping[str, World]) -> Words:
         "pools.key": (*pools, "nothing"),
         "pool_admin.key": (*pools, "nothing"),
         "ledger.key": (*teams, "nothing"),
+        "teams.key": (*teams, "nothing"),
+        "run_id": (*runs, NOBODYS),
         "bid_id": bids,
         "receipt_id": bids,
         "request_id": (*approvals, NOBODYS),
