@@ -76,8 +76,8 @@ def propose(
     return transact(db, lambda session: propose_override(session, actor, wish or a_pin(), moment))
 
 
-def work(db: Database, hours: float = 3, solve: Any = engine) -> Solved | None:
-    return solve_next_override(db, at(hours), WORKER, Options(20), solve, lambda _: None)
+def work(db: Database, hours: float = 3, solve: Any = engine, seconds: float = 20) -> Solved | None:
+    return solve_next_override(db, at(hours), WORKER, Options(seconds), solve, lambda _: None)
 
 
 def approve(db: Database, override_id: str, actor: Actor = LINUS, hours: float = 4) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, FromClause, Select, or_, select
 from sqlmodel import Session
 
 from allocation.outcome import OverrideReport, Report
@@ -21,16 +21,14 @@ from broker.access import Action, Actor, may
 from broker.dashboards.briefs import RoundBrief, find_round
 from broker.dashboards.comparisons import labels_of
 from broker.dashboards.listings import Listing, Question, list_rows
-from broker.dashboards.round_runs import PERSON, stages_of_run
+from broker.dashboards.round_runs import OVERRIDE, PERSON, stages_of_run
 from broker.dashboards.sources import ALTERNATIVE, AWARD, BID, PUBLISHED_RUN, ROUND, RUN, TEAM
 from broker.errors import NotFound
-from broker.overrides.tables import OverrideRow, OverrideState
+from broker.overrides.tables import OverrideState
 from broker.policy.comparing import Decided, Won
 from broker.run_outcomes import decided_by, kept_outcome, published_decision
 from broker.states import RoundState, RunState
 from broker.tables import RunRow
-
-OVERRIDE = OverrideRow.metadata.tables["override"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,21 +222,31 @@ def proposal_screen(session: Session, key: str, bid_key: str) -> ProposalScreen:
 
 def override_of_bid(session: Session, round_id: str, bid_id: str) -> BidOverride | None:
     """Return the override that last decided a bid otherwise than the revision before."""
-    awards = {
-        run_id: (alternative, start, lots)
-        for run_id, alternative, start, lots in session.execute(
-            select(AWARD.c.run_id, AWARD.c.alternative, AWARD.c.start, AWARD.c.lots).where(
-                AWARD.c.bid_id == bid_id
-            )
+    was, will = AWARD.alias("was"), AWARD.alias("will")
+    row = session.execute(
+        _briefs()
+        .outerjoin(was, (was.c.run_id == OVERRIDE.c.before_run_id) & (was.c.bid_id == bid_id))
+        .outerjoin(will, (will.c.run_id == OVERRIDE.c.run_id) & (will.c.bid_id == bid_id))
+        .where(
+            OVERRIDE.c.round_id == round_id,
+            OVERRIDE.c.state == OverrideState.APPROVED,
+            (OVERRIDE.c.bid_id == bid_id) | _differs(was, will),
         )
-    }
-    rows = session.execute(_overrides(round_id)).mappings()
-    published = (one for one in map(_brief, rows) if one.run_state == RunState.PUBLISHED)
-    for one in published:
-        if awards.get(one.before_run_id) != awards.get(str(one.run_id)) or one.bid_id == bid_id:
-            revision, price = one.revision or 0, one.price or 0
-            return BidOverride(one.id, revision, one.reason, price, one.bid_id == bid_id)
-    return None
+        .order_by(RUN.c.revision.desc())
+        .limit(1)
+    )
+    found = row.mappings().first()
+    if found is None:
+        return None
+    one = _brief(found)
+    is_about_it = one.bid_id == bid_id
+    return BidOverride(one.id, one.revision or 0, one.reason, one.price or 0, is_about_it)
+
+
+def _differs(was: FromClause, will: FromClause) -> ColumnElement[bool]:
+    """Say whether two awards of a bid are not the same, or only one of them is there."""
+    places = ("alternative", "start", "lots")
+    return or_(*(was.c[name].is_distinct_from(will.c[name]) for name in places))
 
 
 def _overrides(round_id: str) -> Select[Any]:

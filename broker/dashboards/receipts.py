@@ -178,7 +178,11 @@ def receipt(session: Session, bid_id: str) -> Receipt:
     if run is None:
         raise NotFound(f"There is no receipt {bid_id}.", receipt=bid_id)
     alternatives = _alternatives(session, bid_id)
-    decline = _decline(session, run, bid_id, alternatives)
+    award, decline = None, None
+    if bid["is_awarded"]:
+        award = _award(session, run.run_id, bid_id, alternatives)
+    else:
+        decline = _decline(session, run, bid_id, alternatives)
     return Receipt(
         bid_key=bid["bid_key"],
         title=bid["title"],
@@ -188,7 +192,7 @@ def receipt(session: Session, bid_id: str) -> Receipt:
         round=brief,
         run=run,
         alternatives=alternatives,
-        award=None if decline else _award(session, run.run_id, bid_id, alternatives),
+        award=award,
         decline=decline,
         place=_place(session, brief.id, decline),
         score=_score(session, bid["BidRow"], brief),
@@ -214,11 +218,15 @@ def _decided_bid(bid_id: str) -> Select[Any]:
             BID.c.submitted_at,
             TEAM.c.name.label("team"),
             BID.c.team_id,
+            AWARD.c.bid_id.is_not(None).label("is_awarded"),
         )
         .select_from(BID)
         .join(ROUND, ROUND.c.id == BID.c.round_id)
         .join(PUBLISHED_RUN, PUBLISHED_RUN.c.round_id == BID.c.round_id)
         .join(TEAM, TEAM.c.id == BID.c.team_id)
+        .outerjoin(
+            AWARD, and_(AWARD.c.run_id == PUBLISHED_RUN.c.run_id, AWARD.c.bid_id == BID.c.id)
+        )
         .where(BID.c.id == bid_id)
     )
 

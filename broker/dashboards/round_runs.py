@@ -43,12 +43,14 @@ from broker.dashboards.sources import (
     TEAM,
 )
 from broker.errors import NotFound
+from broker.overrides.tables import OverrideRow
 from broker.people.tables import PersonRow
 from broker.round_tables import RunRequestRow
 from broker.states import RoundState, RunPurpose, RunState
 from broker.tables import AuditEventRow
 
 PERSON = PersonRow.metadata.tables["person"]
+OVERRIDE = OverrideRow.metadata.tables["override"]
 REQUEST = RunRequestRow.metadata.tables["run_request"]
 EVENT = AuditEventRow.metadata.tables["audit_event"]
 RUN_COLUMNS = (
@@ -215,7 +217,7 @@ def run_table(round_id: str) -> Table:
 
 
 def asked_by(run: FromClause) -> ColumnElement[str]:
-    """Name who had a run begun: the person who asked on a page, else whoever began it."""
+    """Name who had a run begun: the person who asked on a page or overrides, else who began it."""
     begun = (
         select(func.coalesce(PERSON.c.name, EVENT.c.actor))
         .select_from(EVENT)
@@ -230,14 +232,22 @@ def asked_by(run: FromClause) -> ColumnElement[str]:
         .where(REQUEST.c.run_id == run.c.id)
         .correlate(run)
     )
-    return func.coalesce(asked.scalar_subquery(), begun.scalar_subquery())
+    corrected = (
+        select(func.coalesce(PERSON.c.name, OVERRIDE.c.proposed_by))
+        .select_from(OVERRIDE)
+        .outerjoin(PERSON, PERSON.c.id == OVERRIDE.c.proposed_by)
+        .where(OVERRIDE.c.run_id == run.c.id)
+        .correlate(run)
+    )
+    ways = (asked, corrected, begun)
+    return func.coalesce(*(way.scalar_subquery() for way in ways))
 
 
 def stage_table(round_id: str) -> Table:
-    """Return the table of progress of a round's newest run: best value and bound after a stage."""
+    """Return the table of progress of a round's newest run, whatever was overridden since."""
     newest = (
         select(RUN.c.id)
-        .where(RUN.c.round_id == round_id)
+        .where(RUN.c.round_id == round_id, RUN.c.revision == 1)
         .order_by(RUN.c.started_at.desc(), RUN.c.id)
         .limit(1)
         .scalar_subquery()

@@ -20,10 +20,12 @@ from broker.bids.tables import TeamBidRow
 from broker.bids.writing import BidWish, save_draft
 from broker.config import Settings
 from broker.db import Database, reading, transact
+from broker.overrides.proposals import OverrideWish
+from broker.overrides.tables import OverrideKind, OverrideRow
 from broker.policy.versions import Adoption, adopt_policy
 from broker.round_tables import RunOutcomeRow
-from broker.states import BidState
-from broker.tables import AwardRow, BidRow, DeclineRow, RoundRow, TeamRow
+from broker.states import BidState, RunPurpose
+from broker.tables import AwardRow, BidRow, DeclineRow, RoundRow, RunRow, TeamRow
 from tests.bid_markets import a_draft, team_id
 from tests.cast import (
     ADMIN,
@@ -31,6 +33,7 @@ from tests.cast import (
     LEAD,
     MEMBER,
     OWNER,
+    SECOND_ADMIN,
     Places,
     actor,
     bring_people,
@@ -39,6 +42,7 @@ from tests.cast import (
 )
 from tests.crawling import Words, addresses_of
 from tests.markets import NOON, a_change, a_database, bring
+from tests.overrides import approve, propose, work
 from tests.past import build_past, moved
 from tests.policies import a_policy
 from tests.rounds import invented_round
@@ -50,6 +54,7 @@ FEW, MANY = 10, 400
 TEAM = "team-0"
 STRANGER = "stranger"
 OK = 200
+OVERRIDE_SECONDS = 3
 NAMED = ("DRAFT", "BID", "AWARD", "DECLINE")
 """What stands for the ids of bids, which differ from market to market."""
 VISITORS = (LEAD, MEMBER, OWNER, AUDITOR, ADMIN, STRANGER)
@@ -77,10 +82,28 @@ def _a_market(file: Path, bids: int) -> Database:
     policy = Adoption(a_policy(), "Because.", proposed_by=ActorId("grace"))
     transact(db, lambda session: adopt_policy(session, policy, a_change()))
     bring_people(db, Places(team=TEAM, other_team="team-1"))
+    _override(db)
     wish = BidWish(team_id(db, TEAM), CONTEST, a_draft())
     for _ in range(bids // 5):
         transact(db, lambda session: save_draft(session, actor(db, LEAD), wish, NOON))
     return db
+
+
+def _override(db: Database) -> None:
+    """Take an award of another team away, as two persons do."""
+    with reading(db) as session:
+        lost = session.scalars(
+            select(col(BidRow.key))
+            .join(AwardRow, col(AwardRow.bid_id) == col(BidRow.id))
+            .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
+            .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
+            .where(col(TeamRow.key) == "team-1", col(RoundRow.key) == "past-2")
+            .limit(1)
+        ).one()
+    wish = OverrideWish("past-2", lost, OverrideKind.EXCLUDE, "Because.")
+    override_id = propose(db, wish, actor(db, ADMIN))
+    work(db, seconds=OVERRIDE_SECONDS)
+    approve(db, override_id, actor(db, SECOND_ADMIN))
 
 
 def _counts(db: Database) -> Counts:
@@ -120,9 +143,16 @@ def _words(session: Session) -> Words:
         "finance.key": ("past-1",),
         "bid_id": bids,
         "receipt_id": bids,
-        "run_id": (session.scalars(select(col(RunOutcomeRow.run_id))).one(),),
+        "run_id": (_run(session, RunPurpose.REHEARSAL), _run(session, RunPurpose.PUBLICATION)),
+        "override_id": (session.scalars(select(col(OverrideRow.id))).one(),),
         "filename": ("app.css",),
     }
+
+
+def _run(session: Session, purpose: RunPurpose) -> str:
+    """Return the rehearsal, or the revision that an override published."""
+    kept = select(col(RunOutcomeRow.run_id)).join(RunRow, col(RunRow.id) == RunOutcomeRow.run_id)
+    return session.scalars(kept.where(col(RunRow.purpose) == purpose)).one()
 
 
 def _started(words: Words) -> list[str]:
@@ -144,7 +174,9 @@ def _decided(session: Session, bid_id: Mapped[str], *which: ColumnElement[bool])
 def _named(address: str, words: Words) -> str:
     for name, bid in zip(NAMED, words["bid_id"], strict=True):
         address = address.replace(bid, name)
-    return address.replace(words["run_id"][0], "REHEARSAL")
+    rehearsal, revision = words["run_id"]
+    address = address.replace(rehearsal, "REHEARSAL").replace(revision, "REVISION")
+    return address.replace(words["override_id"][0], "OVERRIDE")
 
 
 def _questions(app: Flask, browser: FlaskClient, address: str) -> int | None:
@@ -175,6 +207,8 @@ def test_every_page_asks_at_most_twelve_questions_of_the_database(
     assert (ADMIN, "/runs/REHEARSAL") in many
     assert (AUDITOR, "/finance") in many
     assert (AUDITOR, "/finance/periods/past-1") in many
+    assert (STRANGER, "/runs/REVISION/awards") in many
+    assert (ADMIN, "/overrides/OVERRIDE") in many
 
 
 def test_no_page_asks_more_questions_the_more_bids_there_are(
