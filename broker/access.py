@@ -98,6 +98,7 @@ class Action(StrEnum):
     READ_TEAMS = "read-teams"
     MANAGE_TEAMS = "manage-teams"
     ISSUE_SERVICE_TOKEN = "issue-service-token"  # noqa: S105  # the name of an action
+    MANAGE_WEBHOOKS = "manage-webhooks"
     REVOKE_TOKEN = "revoke-token"  # noqa: S105  # the name of an action
     READ_FINANCE = "read-finance"
     VERIFY = "verify"
@@ -204,6 +205,7 @@ _RULES: Mapping[Action, _Rule] = {
     Action.READ_TEAMS: _Rule(roles=frozenset({Role.SERVICE}), is_for_every_person=True),
     Action.MANAGE_TEAMS: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.ISSUE_SERVICE_TOKEN: _Rule(roles=frozenset({Role.SERVICE})),
+    Action.MANAGE_WEBHOOKS: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.REVOKE_TOKEN: _Rule(roles=_ADMIN_OR_SERVICE),
     Action.READ_FINANCE: _Rule(roles=_READERS),
     Action.VERIFY: _Rule(roles=_READERS),

@@ -18,6 +18,7 @@ from allocation.wire import canonical_json
 from broker.proofs.leaves import LoggedEvent
 from broker.proofs.pending import lock_log, will_seal
 from broker.tables import AuditEventRow
+from broker.webhooks.entering import enter_messages
 
 ActorId = NewType("ActorId", str)
 """Who does something: an opaque id of a person, or the name of a program on a host."""
@@ -41,4 +42,5 @@ def record(session: Session, change: Change, kind: str, subject: str, **facts: A
     columns = {name: getattr(event, name) for name in COLUMNS}
     session.execute(insert(AuditEventRow), [columns])
     will_seal(session, event)
+    enter_messages(session, event)
     return event.sequence

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "user": ("users:user", "Add people, give them roles and passwords."),
     "token": ("tokens:token", "Issue, list and revoke the tokens of programs."),
     "notices": ("notices:notices", "Send people the mails of the day."),
+    "webhook": ("webhooks:webhook", "Tell other programs what becomes of rounds."),
     "demo": ("service:demo", "Build a fictional company, run its round, serve it."),
     "doctor": ("upkeep:doctor", "Say whether this installation is safe to run."),
     "backup": ("upkeep:backup", "Write the whole market into one file."),

@@ -27,6 +27,7 @@ SETTINGS = {
     "BROKER_MAIL_FROM": "the address from which mails come",
     "BROKER_TRUSTED_PROXIES": "how many proxies stand in front of the server; 0 without it",
     "BROKER_SOLVER_MEMORY_MIB": "how much memory a solver may take; without it most of all",
+    "BROKER_WEBHOOK_HOSTS": "where webhooks may lead, such as hooks.example.org,*.example.net",
     "BROKER_PUBLIC_URL": "where people find this market, such as https://broker.example.org",
 }
 SECRETS = frozenset({"BROKER_SECRET_KEY", "BROKER_SMTP_URL"})
@@ -40,6 +41,9 @@ HOW_TO_NAME_A_DATABASE = (
     "percent-encoded."
 )
 MEBIBYTE = 2**20
+HOST_NAME = re.compile(
+    r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+)
 HOST = re.compile(r"[A-Za-z0-9._:-]+")
 KEY_SUFFIX = ".audit-key"
 DEFAULT_MAIL_FROM = "capacity-broker@localhost"
@@ -57,6 +61,7 @@ class Settings:
     trusted_proxies: int = 0
     audit_key: Path | None = None
     solver_memory_bytes: int | None = None
+    webhook_hosts: frozenset[str] = frozenset()
 
     @property
     def audit_key_file(self) -> Path:
@@ -86,6 +91,7 @@ class Settings:
             _proxies(given.get("BROKER_TRUSTED_PROXIES", "0")),
             Path(key_file).absolute() if key_file else None,
             _memory_bytes(given.get("BROKER_SOLVER_MEMORY_MIB")),
+            _hosts(given.get("BROKER_WEBHOOK_HOSTS", "")),
         )
 
 
@@ -124,6 +130,14 @@ def _memory_bytes(text: str | None) -> int | None:
         hint = "Write mebibytes from 100 on, such as 4096."
         raise InvalidSettings("BROKER_SOLVER_MEMORY_MIB is no amount of memory.", hint=hint)
     return None if text is None else int(text) * MEBIBYTE
+
+
+def _hosts(text: str) -> frozenset[str]:
+    names = [name.strip().lower() for name in text.split(",")] if text else []
+    if not all(HOST_NAME.fullmatch(name) for name in names):
+        hint = "Write names of hosts with commas between; *.example.org is every name below it."
+        raise InvalidSettings("BROKER_WEBHOOK_HOSTS names something that is no host.", hint=hint)
+    return frozenset(names)
 
 
 def _check_public_url(text: str) -> None:

@@ -20,7 +20,8 @@ import broker.proofs.tables
 import broker.round_tables
 import broker.spot.tables
 import broker.sprints.tables
-import broker.upkeep.tables  # noqa: F401  # their tables are what this is for
+import broker.upkeep.tables
+import broker.webhooks.tables  # noqa: F401  # their tables are what this is for
 from broker.tables import Table
 
 TABLES = tuple(Table.metadata.sorted_tables)

@@ -54,6 +54,7 @@ from web.sprints import sprints
 from web.teams import teams
 from web.tokens import tokens
 from web.waitlists import waitlists
+from web.webhooks import webhooks
 
 LARGEST_BODY_BYTES = 1_000_000
 
@@ -96,6 +97,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         bids,
         filling,
         calendars,
+        webhooks,
         health,
         api,
     ):

@@ -51,6 +51,7 @@ AREAS = (
     Area("pool_admin", "pool_admin.index", "Pool calendars", Action.READ_CALENDARS, RUNNING),
     Area("sprints", "sprints.index", "Sprints", Action.CHANGE_SPRINT_RULE, RUNNING),
     Area("finance", "finance.index", "Finance", Action.READ_FINANCE, RUNNING),
+    Area("webhooks", "webhooks.index", "Webhooks", Action.MANAGE_WEBHOOKS, RUNNING),
     Area("people", "people.index", "People", Action.READ_PEOPLE, RUNNING),
 )
 

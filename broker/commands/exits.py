@@ -33,6 +33,7 @@ from broker.errors import (
     WrongSchema,
 )
 from broker.notices.outboxes import MailNotSent
+from broker.webhooks.wires import NotDelivered
 
 DONE = 0
 VIOLATIONS = 1
@@ -57,6 +58,7 @@ EXITS: Mapping[type[BaseException], int] = {
     InvalidSettings: INVALID,
     NotFound: INVALID,
     MailNotSent: REFUSED,
+    NotDelivered: REFUSED,
     NotAllowed: REFUSED,
     NotChecked: NOT_CHECKED,
     Refused: REFUSED,

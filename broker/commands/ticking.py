@@ -19,6 +19,7 @@ from broker.commands.market import command_line, market_of, solver_of
 from broker.commands.notices import outbox_of_settings, remind_and_send, sentence_of
 from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, say_json
+from broker.commands.webhooks import send_all
 from broker.db import Database, transact
 from broker.idempotency import forget_answers
 from broker.notices.causes import counted
@@ -26,6 +27,7 @@ from broker.notices.sending import Mailed
 from broker.people.sessions import forget_sessions
 from broker.ticking import Deed, Ticked, Ticker, tick
 from broker.upkeep.ticks import note_tick
+from broker.webhooks.sending import Sent
 
 
 @click.command("tick")
@@ -61,6 +63,7 @@ def tick_(
     expired = _expire_access(db, says=not (as_json or is_quiet))
     handed_on = _hand_on(db, says=not (as_json or is_quiet))
     mails = _send_mails(db, environment, says=not (as_json or is_quiet))
+    messages = _send_messages(db, environment, says=not (as_json or is_quiet))
     transact(db, lambda session: forget_sessions(session, _now(session)))
     transact(db, lambda session: forget_answers(session, _now(session).at))
     sign_after(db, environment)
@@ -68,7 +71,7 @@ def tick_(
         documents = [_document(ticked) for ticked in deeds]
         said = {"escalated_requests": list(handed_on), "expired_access_grants": expired}
         say_json({"deeds": documents, **said})
-    elif not (deeds or expired or handed_on or mails or is_quiet):
+    elif not (deeds or expired or handed_on or mails or messages or is_quiet):
         click.echo("Nothing is due.")
     return _exit_code(deeds)
 
@@ -113,6 +116,17 @@ def _send_mails(db: Database, environment: Mapping[str, str], *, says: bool) -> 
     if says and mails:
         click.echo(sentence_of(mails))
     return mails
+
+
+def _send_messages(db: Database, environment: Mapping[str, str], *, says: bool) -> list[Sent]:
+    """Tell webhooks what is due; what does not arrive is tried again, and stops no round."""
+    sent = list(send_all(db, environment))
+    for one in sent:
+        if one.failure:
+            click.echo(one.failure, err=True)
+    if says and sent:
+        click.echo(f"{counted(len(sent), 'message')} went to webhooks.")
+    return sent
 
 
 def _document(ticked: Ticked) -> dict[str, str]:

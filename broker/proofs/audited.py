@@ -51,6 +51,7 @@ NOT_AUDITED: Mapping[str, str] = {
     "run_request": "waits for a host to take it up; its event says who asked",
     "run_stage": "lines of progress",
     "sign_in_attempt": "counted to slow guessing down, then forgotten",
+    "webhook_message": "messages tell, and decide nothing",
     "transfer": "every journal, which is audited, holds the hash of its transfers",
     "verification": "a check can be made again; its events say who asked and what was found",
 }

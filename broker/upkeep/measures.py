@@ -21,6 +21,7 @@ from broker.proofs.keeping import latest_checkpoint
 from broker.states import RoundState, RunState
 from broker.tables import RoundRow, RunRow
 from broker.upkeep.ticks import last_tick, what_is_late
+from broker.webhooks.tables import SendingState, WebhookMessageRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def measures(session: Session, at: dt.datetime) -> Iterator[Measure]:
     yield _runs(session)
     yield from _last_result(session)
     yield _queue(session)
+    yield _outbox(session)
     yield from _checkpoint(session, at)
     yield from _ticks(session, at)
 
@@ -80,6 +82,14 @@ def _queue(session: Session) -> Measure:
     }
     values = tuple(((kind,), float(session.scalar(n) or 0)) for kind, n in waiting.items())
     return Measure("broker_queue", "Work that waits for a worker, by kind.", ("kind",), values)
+
+
+def _outbox(session: Session) -> Measure:
+    """Count what webhooks were told; it is all about what becomes of rounds."""
+    state = col(WebhookMessageRow.state)
+    found = dict(session.execute(select(state, func.count()).group_by(state)).all())
+    values = tuple(((one.value,), float(found.get(one, 0))) for one in SendingState)
+    return Measure("broker_outbox", "Messages to webhooks by state.", ("state",), values)
 
 
 def _checkpoint(session: Session, at: dt.datetime) -> Iterator[Measure]:
