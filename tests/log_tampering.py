@@ -36,6 +36,8 @@ class Attack:
     what: str
     first_bad: int | None
     latest: int | None = None
+    own: int | None = None
+    """The event of a journal that was attacked, which the ledger's laws name."""
 
 
 class Intruder:
@@ -151,7 +153,7 @@ def edit(me: Intruder) -> Attack | None:
     changed = _other(me.random, row[column])
     first_bad = me.last_event_about(table, row)
     me.connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (changed, rowid))  # noqa: S608  # ours
-    return Attack(f"edit {table}.{column} of {rowid}", first_bad)
+    return Attack(f"edit {table}.{column} of {rowid}", first_bad, own=row.get("number"))
 
 
 def delete(me: Intruder) -> Attack | None:
@@ -162,7 +164,7 @@ def delete(me: Intruder) -> Attack | None:
     rowid, row = me.row_of(table)
     first_bad = me.last_event_about(table, row)
     me.connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608  # ours
-    return Attack(f"delete {table} {rowid}", first_bad)
+    return Attack(f"delete {table} {rowid}", first_bad, own=row.get("number"))
 
 
 def swap(me: Intruder) -> Attack | None:
@@ -182,7 +184,9 @@ def swap(me: Intruder) -> Attack | None:
     except sqlite3.IntegrityError:
         return None
     known = [number for number in bad if number is not None]
-    return Attack(f"swap {table}.{column} of {one} and {other}", min(known, default=None))
+    what = f"swap {table}.{column} of {one} and {other}"
+    own = min(first["number"], second["number"]) if table == "journal" else None
+    return Attack(what, min(known, default=None), own=own)
 
 
 def swap_events(me: Intruder) -> Attack | None:

@@ -99,7 +99,7 @@ def show(bid_id: str) -> Response:
 def _enclosed(session: Session, bid: TeamBid) -> Enclosed | None:
     if bid.latest.commitment is None:
         return None
-    return enclosed(session, find_round(session, bid.round.key), bid.id, bid.version)
+    return enclosed(session, bid.round, bid.id, bid.version)
 
 
 @bids.get("/bids/<bid_id>/submission.json")

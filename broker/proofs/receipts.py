@@ -5,11 +5,11 @@ inclusions.py checks what is written here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, func, select
 from sqlmodel import Session, col
 
 from allocation.wire import Document
@@ -17,10 +17,22 @@ from broker.proofs.checkpoints import read_checkpoint
 from broker.proofs.inclusions import CLOSED
 from broker.proofs.leaves import leaf_content
 from broker.proofs.logs import log_inclusion, log_size, logged_event
-from broker.proofs.sealed import SealedEntry, sealed_entries
+from broker.proofs.sealed import SealedEntry, find_entries
 from broker.proofs.tables import AuditCheckpointRow
 from broker.proofs.trees import inclusion_path, subtrees_of
-from broker.tables import AuditEventRow, RoundRow
+from broker.tables import AuditEventRow
+
+
+class Place(Protocol):
+    """A round, by its id and its key."""
+
+    @property
+    def id(self) -> str:
+        """Its opaque id."""
+
+    @property
+    def key(self) -> str:
+        """Its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +50,15 @@ class Enclosed:
         return self.place + 1
 
 
-def enclosed(session: Session, row: RoundRow, bid_id: str, version: int) -> Enclosed | None:
+def enclosed(session: Session, where: Place, bid_id: str, version: int) -> Enclosed | None:
     """Find a version in the sealed log; None before the close, or for what was never submitted."""
-    sequence = _closing_event(session, row)
-    if sequence is None:
+    found = find_entries(session, where.id, _closing_event(where))
+    if found.sequence is None:
         return None
-    entries = sealed_entries(session, row.id)
     wanted = (bid_id, version)
-    for place, entry in enumerate(entries):
+    for place, entry in enumerate(found.entries):
         if (entry.bid_id, entry.version) == wanted:
-            return Enclosed(place, entries, sequence)
+            return Enclosed(place, found.entries, found.sequence)
     return None
 
 
@@ -73,10 +84,12 @@ def _proof(place: int, size: int, path: Sequence[bytes]) -> Document:
     return {"place": place, "size": size, "path": [step.hex() for step in path]}
 
 
-def _closing_event(session: Session, row: RoundRow) -> int | None:
-    """Return the event that closed a round, if it entered a root: older ones did not."""
-    closed = select(col(AuditEventRow.sequence), col(AuditEventRow.facts)).where(
-        col(AuditEventRow.subject) == f"round:{row.key}", col(AuditEventRow.kind) == CLOSED
+def _closing_event(where: Place) -> ScalarSelect[int]:
+    """Look up the event that closed a round, if it entered a root: older ones did not."""
+    event = AuditEventRow
+    closed = select(func.max(col(event.sequence))).where(
+        col(event.subject) == f"round:{where.key}",
+        col(event.kind) == CLOSED,
+        col(event.facts).contains('"sealed_root"'),
     )
-    found = session.execute(closed).first()
-    return found.sequence if found and "sealed_root" in json.loads(found.facts) else None
+    return closed.scalar_subquery()

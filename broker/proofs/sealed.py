@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, null, select
 from sqlmodel import Session, col
 
 from allocation.wire import Document, canonical_json
@@ -46,6 +47,14 @@ class SealedEntry:
         return leaf_hash(self.content)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The entries of a round, and the event of its close if there was one."""
+
+    entries: Sequence[SealedEntry]
+    sequence: int | None
+
+
 def enter_bids_of(session: Session, row: RoundRow) -> Document:
     """Let the log vouch for all bids of a round that closes; return what its event says of them."""
     for name, which in sealed_in(col(RoundRow.id) == row.id).items():
@@ -58,12 +67,17 @@ def enter_bids_of(session: Session, row: RoundRow) -> Document:
 
 def sealed_entries(session: Session, round_id: str) -> Sequence[SealedEntry]:
     """Return the entries of a round in the order of the tree. Before the close nobody may ask."""
+    return find_entries(session, round_id, null()).entries
+
+
+def find_entries(session: Session, round_id: str, closing_event: ColumnElement[Any]) -> Found:
+    """Return the entries of a round with the event of its close, looked up in the same question."""
     submitted = select(col(BidVersionRow.bid_id)).where(
         col(BidVersionRow.state) == BidState.SUBMITTED
     )
     names = ("bid_id", "version", "state", "written_by", "written_at", "commitment")
     written = (
-        select(*(col(getattr(BidVersionRow, name)) for name in names))
+        select(*(col(getattr(BidVersionRow, name)) for name in names), closing_event)
         .join(TeamBidRow, col(TeamBidRow.id) == col(BidVersionRow.bid_id))
         .where(
             col(TeamBidRow.round_id) == round_id,
@@ -71,11 +85,13 @@ def sealed_entries(session: Session, round_id: str) -> Sequence[SealedEntry]:
             col(BidVersionRow.commitment).is_not(None),
         )
     )
+    rows = session.execute(written).all()
     entries = (
         SealedEntry(bid_id, version, state, author, instant_text(at), commitment)
-        for bid_id, version, state, author, at, commitment in session.execute(written)
+        for bid_id, version, state, author, at, commitment, _ in rows
     )
-    return sorted(entries, key=lambda entry: entry.leaf)
+    in_order = sorted(entries, key=lambda entry: entry.leaf)
+    return Found(in_order, rows[0][-1] if rows else None)
 
 
 def sealed_root(entries: Sequence[SealedEntry]) -> str:

@@ -97,7 +97,8 @@ def is_placed(scene: Scene, attack: Attack, verified: Verified) -> bool:
     holds: between the two anything may have been hashed anew.
     """
     if not verified.is_rolled_back:
-        return attack.latest is None and attack.first_bad in {None, verified.first_bad}
+        expected = {attack.first_bad, attack.own} - {None}
+        return attack.latest is None and (not expected or verified.first_bad in expected)
     changed = attack.latest or attack.first_bad or scene.intruder.size
     holds = max((one.size for one in scene.elsewhere if one.size < changed), default=0)
     return verified.first_bad is not None and holds < verified.first_bad <= changed
