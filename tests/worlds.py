@@ -34,10 +34,13 @@ from broker.deadlines import DeadlineWish, propose_deadline
 from broker.deliveries.reports import ReportDelivery, report_delivery
 from broker.ledger.tables import PeriodRow
 from broker.notices.causes import tell_near_deadlines
+from broker.overrides.proposals import OverrideWish, propose_override
+from broker.overrides.tables import OverrideKind
 from broker.people.persons import find_person
 from broker.people.sessions import begin_session
 from broker.policy.versions import Adoption, adopt_policy
 from broker.rounds import create_round, open_round
+from broker.states import RunPurpose
 from broker.tables import AwardRow, BidRow, RoundRow, TeamRow
 from tests.bid_markets import a_draft, team_id
 from tests.builders import FIRST_DAY, a_calendar, a_pool, a_problem, a_team
@@ -76,6 +79,7 @@ def build_world(db: Database) -> None:
     build_past(db, bids=6, rehearsed="past-2")
     for number in (1, 2):
         run_it(db, bring(db, _dear_round(f"dear-{number}", number)))
+    run_it(db, "waiting", purpose=RunPurpose.REHEARSAL)
     bring_people(db)
     policy = Adoption(a_policy(), "Because.", proposed_by=ActorId("grace"))
     _do(db, adopt_policy, policy, Change(ADA, NOW))
@@ -97,6 +101,9 @@ def build_world(db: Database) -> None:
         _do(db, request_approval, actor(db, who), asked, NOW)
     wish = DeadlineWish(CONTEST, CLOSES_AT + dt.timedelta(days=1), "A holiday.")
     _do(db, propose_deadline, actor(db, SECOND_ADMIN), wish, NOW)
+    bid_key = transact(db, _an_award_of_the_last_round)
+    excluded = OverrideWish("dear-2", bid_key, OverrideKind.EXCLUDE, "It was a mistake.")
+    _do(db, propose_override, actor(db, SECOND_ADMIN), excluded, NOW)
     transact(db, _sign_in_viewers)
 
 
@@ -284,6 +291,16 @@ def _an_award_of_team_b(session: Session) -> str:
         .join(BidRow, col(BidRow.id) == col(AwardRow.bid_id))
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
         .where(col(TeamRow.key) == TEAM_B)
+        .order_by(col(BidRow.key))
+    ).all()[0]
+
+
+def _an_award_of_the_last_round(session: Session) -> str:
+    return session.scalars(
+        select(col(BidRow.key))
+        .join(AwardRow, col(AwardRow.bid_id) == col(BidRow.id))
+        .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
+        .where(col(RoundRow.key) == "dear-2")
         .order_by(col(BidRow.key))
     ).all()[0]
 

@@ -35,6 +35,7 @@ from broker.bids.estimates import Opinion, opinion_on
 from broker.bids.tables import TeamBidRow
 from broker.bids.writing import BidWish
 from broker.db import Database, reading, transact
+from broker.overrides.tables import OverrideRow
 from broker.people.persons import find_person
 from broker.tables import BidRow, PoolRow, RoundRow, RunRow, TeamRow
 from tests.bid_markets import a_draft, team_id
@@ -137,8 +138,10 @@ def words_of(worlds: Mapping[str, World]) -> Words:
             tuple(session.scalars(select(col(table.key)).order_by(col(table.key))))
             for table in (RoundRow, PoolRow, TeamRow)
         )
-        runs = tuple(session.scalars(select(col(RunRow.id))))
         approvals = tuple(session.scalars(select(col(ApprovalRequestRow.id))))
+        overrides = tuple(session.scalars(select(col(OverrideRow.id))))
+        published = session.scalars(select(col(RunRow.id)).where(col(RunRow.state) == "published"))
+        runs = tuple(sorted(published)[:1])
         decided = session.scalars(select(col(BidRow.id)).order_by(col(BidRow.id)).limit(2)).all()
     with opened(worlds["silent"]) as db:
         own = bids_of(db, TEAM_A)
@@ -149,7 +152,9 @@ def words_of(worlds: Mapping[str, World]) -> Words:
         "pool_admin.key": (*pools, "nothing"),
         "ledger.key": (*teams, "nothing"),
         "teams.key": (*teams, "nothing"),
+        "hours.key": (*pools, "nothing"),
         "run_id": (*runs, NOBODYS),
+        "override_id": (*overrides, NOBODYS),
         "bid_id": bids,
         "receipt_id": bids,
         "request_id": (*approvals, NOBODYS),
