@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy import URL
 
@@ -23,6 +25,10 @@ from tests.markets import a_database
 settings.register_profile("ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+structlog.configure(
+    logger_factory=lambda *_: structlog.WriteLogger(sys.stderr), cache_logger_on_first_use=False
+)
 
 LONG = (
     "property/test_ledger_machine.py",

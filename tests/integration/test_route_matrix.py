@@ -79,6 +79,7 @@ UNTOLD: Mapping[str, str] = {
     "/bids/templates/{template}/remove": "a team's own notes",
     "/bids/{sealed}/template": "a team's own notes",
     "/notices/read": "nothing was unread",
+    "/receipts/{lost}/waitlist": "the bid was not waiting",
 }
 """What people may ask for that no event tells, each with the reason."""
 
