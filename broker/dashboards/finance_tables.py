@@ -98,13 +98,13 @@ OVERRIDE_COLUMNS = (
     Column("receipt", "Receipt", Kind.KEY, shown=False),
     Column("kind", "What", Kind.CHOICE, choices=tuple(OverrideKind), filtered=True),
     Column("state", "State", Kind.CHOICE, choices=tuple(OverrideState), filtered=True),
-    Column("revision", "Revision", Kind.COUNT),
+    Column("revision", "Revision", Kind.COUNT, shown=False),
     Column("price_points", "Price", Kind.COUNT, "points"),
+    Column("reason", "Why", filtered=True),
     Column("proposed_by", "Proposed by"),
-    Column("proposed_at", "Proposed", Kind.INSTANT),
+    Column("proposed_at", "Proposed", Kind.INSTANT, shown=False),
     Column("decided_by", "Decided by"),
     Column("decided_at", "Decided", Kind.INSTANT),
-    Column("reason", "Why", filtered=True),
 )
 OF_TEAMS = (AccountKind.AVAILABLE, AccountKind.HELD, AccountKind.SPENT, AccountKind.REFUND)
 
