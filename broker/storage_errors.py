@@ -37,7 +37,7 @@ that two asked for at once: a repetition finds what the first of them wrote."""
 LOCKED_STATE = "55P03"
 POSTGRESQL_HINTS: Mapping[str, str] = {
     "25006": "Name the server that may be written to; this one only copies another.",
-    "42501": "Give its user the rights that docs/OPERATIONS.md lists.",
+    "42501": "Give its user SELECT, INSERT, UPDATE and DELETE on the market's tables.",
     "53100": "Make room on its disk and try again.",
     "53200": "Give its server more memory and try again.",
     "53300": "Let its server take more connections, or start fewer workers.",

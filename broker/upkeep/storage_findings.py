@@ -22,7 +22,10 @@ OLDEST_SERVER = 140_000
 DURABLE = {"fsync": {"on"}, "full_page_writes": {"on"}}
 NEVER_CHANGED = ("audit_event", "journal", "transfer")
 """Tables of which the application needs neither UPDATE nor DELETE."""
-GRANTS = "Give the application a role of its own, as deploy/postgresql.sql does."
+GRANTS = (
+    "Give the application a role of its own that owns no table, "
+    f"and take UPDATE and DELETE on {', '.join(NEVER_CHANGED)} from it."
+)
 
 
 def storage_findings(db: Database, *, is_production: bool) -> Iterator[Finding]:
