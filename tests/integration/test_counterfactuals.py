@@ -85,7 +85,7 @@ def test_a_round_is_explained_in_another_process(published: Database) -> None:
     progress = explained.progress
     assert (progress.exact, progress.interval, progress.estimate) == (progress.total, 0, 0)
     for row in known(published).values():
-        assert set(json.loads(row.document)) == {"changes", "displaced"}
+        assert set(json.loads(row.document)) == {"budget_milliseconds", "changes", "displaced"}
 
 
 def test_what_is_exact_stays_as_it_is(published: Database, threads: Executor) -> None:

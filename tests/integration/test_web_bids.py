@@ -286,7 +286,7 @@ def count_queries(app: Flask, ask: Callable[[], object]) -> int:
 def test_what_was_typed_survives_being_carried_on() -> None:
     item = TypedItem("gpu", "2", "3", "0")
     ways = tuple(TypedAlternative("spot", str(n), "1", "2", "", "", (item,) * n) for n in (1, 3))
-    typed = TypedBid("Title", "care", "Lea", "Less", "2026-03-02", ways)
+    typed = TypedBid("Title", "care", "Lea", "Less", "2026-03-02", "Research", ways)
 
     assert typed_bid(dict(typed.fields())) == typed
 
