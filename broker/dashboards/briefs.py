@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlmodel import Session
 
 from allocation import wire
@@ -152,11 +152,12 @@ def _ratio(value: int, baseline: int) -> float | None:
     return value / baseline if baseline else None
 
 
-def _briefs() -> Select[Any]:
+def brief_columns() -> tuple[ColumnElement[Any], ...]:
+    """Return the columns of a brief by its fields' names, to be read with what is of the round."""
     solving = exists().where(
         RUN.c.round_id == ROUND.c.id, RUN.c.state == RunState.SOLVING, RUN.c.revision == 1
     )
-    return select(
+    return (
         ROUND.c.id,
         ROUND.c.key,
         ROUND.c.name,
@@ -169,6 +170,10 @@ def _briefs() -> Select[Any]:
         ROUND.c.published_at,
         solving.label("is_allocating"),
     )
+
+
+def _briefs() -> Select[Any]:
+    return select(*brief_columns())
 
 
 def _all(session: Session, briefs: Select[Any]) -> tuple[RoundBrief, ...]:

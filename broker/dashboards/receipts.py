@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, select
 from sqlmodel import Session
 
 from allocation.outcome import Reason
-from broker.dashboards.briefs import PublishedRun, RoundBrief, find_decided, published_run
+from broker.dashboards.briefs import PublishedRun, RoundBrief, brief_columns, published_run
 from broker.dashboards.counterfactuals import WinningFacts, winning_facts
 from broker.dashboards.heatmaps import DayUse, day_use
 from broker.dashboards.overrides import BidOverride, override_of_bid
@@ -173,7 +173,7 @@ def receipt(session: Session, bid_id: str) -> Receipt:
     bid = session.execute(_decided_bid(bid_id)).mappings().first()
     if bid is None:
         raise NotFound(f"There is no receipt {bid_id}.", receipt=bid_id)
-    brief = find_decided(session, bid["round_key"])
+    brief = RoundBrief(**{name: bid[name] for name in RoundBrief.__slots__})
     run = published_run(session, brief.id)
     if run is None:
         raise NotFound(f"There is no receipt {bid_id}.", receipt=bid_id)
@@ -211,8 +211,8 @@ def _score(session: Session, bid: BidRow, brief: RoundBrief) -> ScoreFacts:
 def _decided_bid(bid_id: str) -> Select[Any]:
     return (
         select(
+            *brief_columns(),
             BidRow,
-            ROUND.c.key.label("round_key"),
             BID.c.key.label("bid_key"),
             BID.c.title,
             BID.c.submitted_at,

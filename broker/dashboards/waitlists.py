@@ -9,9 +9,8 @@ from sqlmodel import Session
 
 from broker.access import Action, Actor, may
 from broker.dashboards.receipts import Receipt
-from broker.rounds import find_round
-from broker.spot.tables import DailyRoundRow, WaitlistWish
-from broker.spot.waitlists import can_wait, latest_step, served
+from broker.spot.tables import WaitlistWish
+from broker.spot.waitlists import can_wait, standing_of
 from broker.states import RoundState
 
 
@@ -30,19 +29,18 @@ def waiting(
     session: Session, actor: Actor, screen: Receipt, bid_id: str, at: dt.datetime
 ) -> Waiting | None:
     """Return where a declined bid of a sprint's round stands; None where it could never wait."""
-    is_daily = session.get(DailyRoundRow, screen.round.id) is not None
-    if screen.decline is None or is_daily:
+    if screen.decline is None:
         return None
-    step = latest_step(session, bid_id)
+    said = standing_of(session, bid_id)
     is_able = screen.round.state == RoundState.PUBLISHED and _is_able(screen, at)
-    if step is None and not is_able:
+    if said.is_daily or (said.wish is None and not is_able):
         return None
-    got = served(session, find_round(session, screen.round.key)).get(screen.bid_key)
-    is_waiting = step is not None and step.wish == WaitlistWish.TAKE and got is None
+    got = said.served_by
+    is_waiting = said.wish == WaitlistWish.TAKE and got is None
     is_lead = may(actor, Action.PLACE_BID, team_id=screen.team_id) and got is None
     return Waiting(
         is_waiting and is_able,
-        step.wished_at if step else None,
+        said.wished_at,
         got,
         may_join=is_lead and is_able and not is_waiting,
         may_leave=is_lead and is_waiting,

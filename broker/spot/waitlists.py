@@ -79,6 +79,48 @@ def latest_step(session: Session, bid_id: str) -> WaitlistStepRow | None:
     return session.scalars(steps.order_by(col(WaitlistStepRow.number).desc()).limit(1)).first()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a bid stands on the waitlist: what its team said last, and the bid that served it.
+
+    A bid of a daily round never waits: its sprint's bid does.
+    """
+
+    is_daily: bool
+    wish: str | None
+    wished_at: dt.datetime | None
+    served_by: str | None
+
+
+def standing_of(session: Session, bid_id: str) -> Standing:
+    """Return where a bid stands, by one question."""
+    step, newer = aliased(WaitlistStepRow), aliased(WaitlistStepRow)
+    last = select(func.max(col(newer.number))).where(col(newer.bid_id) == bid_id).scalar_subquery()
+    is_daily = exists().where(col(DailyRoundRow.round_id) == col(BidRow.round_id))
+    again = aliased(BidRow)
+    served_by = (
+        select(col(again.id))
+        .join(DailyRoundRow, col(DailyRoundRow.round_id) == col(again.round_id))
+        .join(AwardRow, col(AwardRow.bid_id) == col(again.id))
+        .join(RunRow, col(RunRow.id) == col(AwardRow.run_id))
+        .where(
+            col(RunRow.state) == RunState.PUBLISHED,
+            col(DailyRoundRow.sprint_round_id) == col(BidRow.round_id),
+            col(again.key) == col(BidRow.key),
+        )
+        .correlate(BidRow)
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = session.execute(
+        select(is_daily, col(step.wish), col(step.wished_at), served_by)
+        .select_from(BidRow)
+        .outerjoin(step, (col(step.bid_id) == col(BidRow.id)) & (col(step.number) == last))
+        .where(col(BidRow.id) == bid_id)
+    ).one()
+    return Standing(bool(found[0]), *found[1:])
+
+
 def waiting_keys(session: Session, sprint: RoundRow) -> frozenset[str]:
     """Return the keys of the bids of a sprint's round that wait for something."""
     waiting = select(col(BidRow.key)).where(col(BidRow.round_id) == sprint.id, is_waiting())
