@@ -233,9 +233,7 @@ def _ask_cpsat(plain: _Plain, trial: _Trial, workers: int) -> _Answer:
 
 def _cpsat_model(plain: _Plain) -> cp_model.CpModel:
     model, columns = cp_model.CpModel(), plain.columns
-    variables: list[cp_model.IntVar] = [model.new_bool_var("") for _ in range(columns.count)]
-    most = columns.max_lots[plain.variables.varying].tolist()
-    variables += [model.new_int_var(0, lots, "") for lots in most]
+    variables = [model.new_int_var(0, upper, "") for upper in plain.variables.upper.tolist()]
     for rows in plain.rows():
         _add_rows(model, variables, rows)
     objective = plain.variables.objective(columns.value)

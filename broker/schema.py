@@ -17,6 +17,7 @@ from sqlmodel import Session
 from broker.clock import database_time
 from broker.db import SCHEMA, Database, newer_schema, schema_of, storage_errors
 from broker.proofs.adopting import adopt
+from broker.storage_errors import unusable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PRIVATE = 0o600
@@ -36,10 +37,18 @@ def migrate(db: Database) -> str | None:
     if found is not None and found > SCHEMA:
         raise newer_schema(db, found)
     if found is None and db.is_file:
-        db.file.touch(PRIVATE)
+        _make_file(db)
     if found != SCHEMA:
         move_schema(db, command.upgrade, SCHEMA)
     return found
+
+
+def _make_file(db: Database) -> None:
+    """Make the file for its owner alone. Raises: UnusableDatabase if its folder takes none."""
+    try:
+        db.file.touch(PRIVATE)
+    except OSError as error:
+        raise unusable(db.place, str(error.strerror)) from error
 
 
 def move_schema(db: Database, step: Callable[[Config, str], None], revision: str) -> None:

@@ -50,10 +50,14 @@ class Form:
     fields: tuple[tuple[str, str], ...]
 
 
+DRAWN = {"Date", "X-Request-ID"}
+"""Headers that say when and by which id something was asked, whatever the answer is."""
+
+
 def said_by(answer: TestResponse) -> Said:
     """Keep an answer and close it."""
     with answer:
-        headers = tuple(pair for pair in answer.headers if pair[0] != "Date")
+        headers = tuple(pair for pair in answer.headers if pair[0] not in DRAWN)
         return Said(answer.status_code, headers, answer.get_data())
 
 

@@ -61,7 +61,7 @@ def opened(page: Page, summary: str) -> None:
 
 
 def define(page: Page, key: str) -> None:
-    opened(page, "Define a compute pool")
+    opened(page, "Define a pool")
     typed = {"key": key, "name": "TPU pods", "unit": "pod", "reason": "New hardware"}
     for name, text in (typed | {"first_day": "2027-03-01"}).items():
         page.locator(f"[id='{name}']").fill(text)

@@ -20,10 +20,13 @@ from tests.policies import a_document
 ELSEWHERE = {
     "allocate": "knows no market",
     "check": "knows no market",
+    "export": "only reads",
     "demo": "builds a market of its own",
     "migrate": "makes the market",
+    "period": "told by the tests of closing periods",
     "restore": "makes a market",
     "serve": "never ends",
+    "webhook": "told by the tests of webhooks",
     "worker": "never ends",
 }
 """Commands that the story leaves out, each with the reason."""

@@ -14,10 +14,11 @@ from broker.logs import about, configure_logs
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
+    stream, before = io.StringIO(), structlog.get_config()
+    structlog.contextvars.clear_contextvars()
     configure_logs(stream, is_quiet=False)
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def test_a_line_says_when_what_and_about_which_run(written: io.StringIO) -> None:
