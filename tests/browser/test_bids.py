@@ -346,4 +346,4 @@ def test_after_the_run_the_bid_leads_to_its_receipt_and_the_calendar(
         expect(page.get_by_role("heading", level=1)).to_contain_text("Won: 1 lot")
         page.goto(f"{bidding}/calendar")
         rows = page.get_by_role("row", name=re.compile("Worth it"))
-    expect(rows).to_have_count(4)  # three pools, and the access to the data of one of them
+        expect(rows).to_have_count(4)  # three pools, and the access to the data of one of them
