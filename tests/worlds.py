@@ -290,8 +290,9 @@ def _an_award_of_team_b(session: Session) -> str:
         select(col(AwardRow.bid_id))
         .join(BidRow, col(BidRow.id) == col(AwardRow.bid_id))
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
+        .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
         .where(col(TeamRow.key) == TEAM_B)
-        .order_by(col(BidRow.key))
+        .order_by(col(BidRow.key), col(RoundRow.key))
     ).all()[0]
 
 
