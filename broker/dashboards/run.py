@@ -227,7 +227,12 @@ def _others(session: Session, row: RunRow) -> tuple[RunRow, ...]:
             col(RunRow.id) != row.id,
             (col(RunRow.state) == RunState.PUBLISHED) | is_rehearsed,
         )
-        .order_by(col(RunRow.started_at).desc(), col(RunRow.id))
+        .order_by(
+            col(RunRow.started_at).desc(),
+            col(RunRow.revision).desc(),
+            col(RunRow.purpose),
+            col(RunRow.id),
+        )
     )
     return tuple(session.scalars(judged))
 

@@ -98,6 +98,7 @@ def _override(db: Database) -> None:
             .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
             .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
             .where(col(TeamRow.key) == "team-1", col(RoundRow.key) == "past-2")
+            .order_by(col(BidRow.key))
             .limit(1)
         ).one()
     wish = OverrideWish("past-2", lost, OverrideKind.EXCLUDE, "Because.")
@@ -132,8 +133,8 @@ def _words(session: Session) -> Words:
     bids = (
         session.scalars(own.where(col(TeamBidRow.state) == BidState.DRAFT)).one(),
         session.scalars(own.where(col(TeamBidRow.state) == BidState.SUBMITTED)).one(),
-        _decided(session, col(AwardRow.bid_id)),
-        _decided(session, col(DeclineRow.bid_id), col(DeclineRow.day).is_not(None)),
+        _decided(session, "past-2", col(AwardRow.bid_id)),
+        _decided(session, "past-1", col(DeclineRow.bid_id), col(DeclineRow.day).is_not(None)),
     )
     return {
         "rounds.key": (CONTEST, "past-1", "past-2", "waiting"),
@@ -160,13 +161,17 @@ def _started(words: Words) -> list[str]:
     return [f"/bids/new?from=bid-{bid}" for bid in words["bid_id"]]
 
 
-def _decided(session: Session, bid_id: Mapped[str], *which: ColumnElement[bool]) -> str:
-    """Return a bid of the lead's team that was decided one way."""
+def _decided(
+    session: Session, round_key: str, bid_id: Mapped[str], *which: ColumnElement[bool]
+) -> str:
+    """Return a bid of the lead's team that was decided one way in a round."""
     own = (
         select(bid_id)
         .join(BidRow, col(BidRow.id) == bid_id)
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
-        .where(col(TeamRow.key) == TEAM, *which)
+        .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
+        .where(col(TeamRow.key) == TEAM, col(RoundRow.key) == round_key, *which)
+        .order_by(col(BidRow.key))
     )
     return session.scalars(own.limit(1)).one()
 
