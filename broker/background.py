@@ -26,6 +26,7 @@ from broker.counterfactuals.answers import decided_round, rounds_to_explain, wri
 from broker.counterfactuals.working import Budget, explain_due, processes
 from broker.db import Database, reading, transact
 from broker.errors import BrokerError
+from broker.figures.keeping import keep_figures
 from broker.overrides.working import solve_next_override
 from broker.policy.replaying import replay_next
 from broker.run_requests import next_request
@@ -123,6 +124,7 @@ def run_what_is_asked(db: Database, clock: Clock, solve: Solve, seconds: float) 
     while time.monotonic() < until:
         try:
             is_found = run_next(db, clock, solve) or override_next(db, clock)
+            keep_figures(db)
         except (AllocationError, BrokerError) as error:
             log.warning("run.not-done", why=str(error))
             is_found = False

@@ -36,6 +36,7 @@ from broker.demo_pools import (
     let_somebody_leave,
     take_access_back,
 )
+from broker.figures.keeping import keep_figures
 from broker.policy.versions import Adoption, adopt_policy
 from broker.rounds import create_round, finish_round, open_round
 from broker.runs import Ran, Solve, run_round
@@ -265,6 +266,7 @@ def _run(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
     ran = run_round(
         stage.db, story.sprint.key, OPTIONS, story_clock, SPRINT_START, stage.solve, _keep_quiet
     )
+    keep_figures(stage.db)
     stage.say(_result(ran))
     return story_clock()
 

@@ -9,6 +9,7 @@ import broker.books.tables
 import broker.counterfactuals.tables
 import broker.deliveries.tables
 import broker.experts.tables
+import broker.figures.tables
 import broker.holdings.tables
 import broker.ledger.tables
 import broker.notices.tables

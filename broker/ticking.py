@@ -25,6 +25,7 @@ from broker.clock import Clock, in_words, time_of
 from broker.counterfactuals.answers import decided_round, write_estimates
 from broker.db import Database, reading, transact
 from broker.errors import BrokerError, HeldElsewhere
+from broker.figures.keeping import keep_figures
 from broker.overrides.tables import OverrideRow, OverrideState
 from broker.overrides.working import SolveOverride, solve_next_override
 from broker.round_tables import RunRequestRow
@@ -101,6 +102,7 @@ def tick(ticker: Ticker) -> Iterator[Ticked]:
             ticked = _try(ticker, key, act)
             if ticked is not None:
                 yield ticked
+    keep_figures(ticker.db)
 
 
 def _sprints_due(ticker: Ticker) -> list[Sprint]:

@@ -15,6 +15,7 @@ from broker.commands.options import json_option, quiet_option, search_options
 from broker.commands.speech import progress_to_terminal, report_lines, say_json
 from broker.counterfactuals.answers import decided_round, write_estimates
 from broker.db import transact
+from broker.figures.keeping import keep_figures
 from broker.runs import Ran, run_round
 from broker.states import RunPurpose, RunState
 
@@ -49,6 +50,7 @@ def run(
     )
     if ran.run_state is RunState.PUBLISHED:
         transact(db, lambda session: write_estimates(session, decided_round(session, round_key)))
+        keep_figures(db)
         sign_after(db, environment)
     if as_json:
         say_json(_document(ran))

@@ -12,6 +12,7 @@ from broker.migrations import (
     calendar_guards,
     deadline_guards,
     expert_guards,
+    figure_guards,
     holding_guards,
     replay_guards,
     result_guards,
@@ -44,6 +45,7 @@ SAID_OF = {
     "bid": result_guards.ONLY_OPEN,
     "access_grant": access_guards.STAYS,
     "expert_hours": expert_guards.STAYS,
+    **dict.fromkeys(figure_guards.TABLES, figure_guards.STAYS),
 }
 
 
