@@ -7,7 +7,7 @@ fence. Leases stand in leases.py, what a publication writes in publications.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -127,24 +127,26 @@ def _overrides(outcome: Outcome) -> tuple[Violation, ...]:
     return (Violation("override", "A run of a closed round overrides nothing."),)
 
 
-def published_run(session: Session, row: RoundRow) -> RunRow | None:
-    """Return the run whose outcome a round shows, the latest revision; None before it is out."""
+def published_runs(session: Session, row: RoundRow) -> Sequence[RunRow]:
+    """Return the runs whose outcomes a round has shown, the first revision first."""
     published = (
         select(RunRow)
         .where(col(RunRow.round_id) == row.id, col(RunRow.state) == RunState.PUBLISHED)
-        .order_by(col(RunRow.revision).desc())
+        .order_by(col(RunRow.revision))
     )
-    return session.scalars(published).first()
+    return session.scalars(published).all()
+
+
+def published_run(session: Session, row: RoundRow, revision: int | None = None) -> RunRow | None:
+    """Return the run of a revision, the latest without one; None where it is not out."""
+    runs = published_runs(session, row)
+    found = [run for run in runs if revision in {None, run.revision}]
+    return found[-1] if found else None
 
 
 def market_run(session: Session, row: RoundRow) -> RunRow | None:
     """Return the run that decided a round before anybody overrode it; None before it is out."""
-    first = select(RunRow).where(
-        col(RunRow.round_id) == row.id,
-        col(RunRow.state) == RunState.PUBLISHED,
-        col(RunRow.revision) == 1,
-    )
-    return session.scalars(first).first()
+    return published_run(session, row, revision=1)
 
 
 def _claim(

@@ -8,6 +8,7 @@ the services.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ from web.hypermedia import answer
 finance = Blueprint("finance", __name__)
 SEE_OTHER, INVALID = 303, 422
 ZIP = "application/zip"
+REVISION = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +233,10 @@ def rate() -> AnyResponse:
 
 @finance.get("/rounds/<key>/bundle.zip")
 def bundle(key: str) -> Response:
-    """Hand out what proves the result of a round; everybody may check it."""
+    """Hand out what proves the result of a round, or an earlier one; everybody may check it."""
+    revision = request.args.get("revision", "")
     with market() as session:
-        content = run_bundle(session, key)
+        content = run_bundle(session, key, _revision(revision) if revision else None)
     return _archive(content, f"{key}-bundle.zip")
 
 
@@ -276,6 +279,12 @@ def _archive(content: bytes, name: str) -> Response:
 
 def _days() -> Days:
     return Days(request.args.get("from", ""), request.args.get("until", ""))
+
+
+def _revision(text: str) -> int:
+    if not REVISION.fullmatch(text):
+        raise InvalidQuestion(f"A revision is a number from 1 on, not “{text[:40]}”.")
+    return int(text)
 
 
 def _day(name: str, text: str) -> dt.date | None:

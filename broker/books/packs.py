@@ -32,7 +32,9 @@ from broker.books.tables import ExchangeRateRow
 from broker.clock import machine
 from broker.dashboards.listings import Question, all_rows
 from broker.dashboards.use import day_table
+from broker.errors import Refused
 from broker.exports.archives import pack
+from broker.exports.bundles import run_bundle
 from broker.exports.rows import Digits, as_csv, csv_of
 from broker.ledger.entries import Entry, read_entries
 from broker.ledger.exports import COLUMNS as JOURNAL_COLUMNS
@@ -74,7 +76,9 @@ cost-centres.csv       what the period did to every team
 utilisation.csv        units of every pool and day: reserved, spot, held, unused
 focus.csv              charges as rows of FOCUS 1.2
 rates.csv              every exchange rate until the close
-runs.csv               the runs of the period with what proves them
+runs.csv               the runs of the period with what proves them, and the name of its bundle
+bundles/               one archive per run that a signed checkpoint covered at the close, overridden
+                       results included: python verify_bundle.py BUNDLE
 access.csv             who had which role from when to when, by opaque ids
 manifest.json          length and SHA-256 of every file
 """
@@ -103,6 +107,7 @@ class _Books:
     runs: tuple[SettledRun, ...]
     team_keys: Mapping[str, str]
     charges: tuple[Row, ...]
+    bundles: Mapping[str, bytes]
 
 
 def period_pack(session: Session, period: PeriodRow, closing: Closing) -> bytes:
@@ -115,6 +120,7 @@ def period_pack(session: Session, period: PeriodRow, closing: Closing) -> bytes:
         "period.json": canonical_json(_period(books)) + b"\n",
         "journal.hledger": as_hledger(books.entries).encode(),
         "utilisation.csv": _utilisation(books).encode(),
+        **books.bundles,
     }
     return pack(files, kind="period-pack", period_key=period.key)
 
@@ -145,7 +151,21 @@ def _read(session: Session, period: PeriodRow, closing: Closing) -> _Books:
         runs=runs,
         team_keys=dict(teams.all()),
         charges=tuple(charges),
+        bundles=dict(_bundles(session, runs)),
     )
+
+
+def _bundles(session: Session, runs: Iterable[SettledRun]) -> Iterator[tuple[str, bytes]]:
+    """Yield what proves each run by itself; runs.csv says where no checkpoint covered one yet."""
+    for run in runs:
+        try:
+            yield _bundle_name(run), run_bundle(session, run.round_key, run.revision)
+        except Refused:
+            continue
+
+
+def _bundle_name(run: SettledRun) -> str:
+    return f"bundles/{run.round_key}-revision-{run.revision}.zip"
 
 
 def _check_charges(books: _Books) -> None:
@@ -280,9 +300,11 @@ def _runs(books: _Books) -> Table:
         report = json.loads(run.report or "{}")
         proof = [report.get(name) for name in ("status", "proof", "value", "certified_bound")]
         hashes = (run.problem_sha256, run.outcome_sha256)
-        rows.append([one.round_key, run.id, run.revision, *hashes, *proof])
+        name = _bundle_name(one)
+        bundle = name if name in books.bundles else None
+        rows.append([one.round_key, run.id, run.revision, *hashes, *proof, bundle])
     header = ("round_key", "run_id", "revision", "problem_sha256", "outcome_sha256")
-    return (*header, "status", "proof", "value", "certified_bound"), rows
+    return (*header, "status", "proof", "value", "certified_bound", "bundle"), rows
 
 
 def _overrides(books: _Books) -> Table:

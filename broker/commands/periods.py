@@ -81,6 +81,7 @@ def close(environment: Mapping[str, str], key: str) -> int:
             click.echo(f"Period {key} was closed already.")
             return DONE
     notary = notary_of(db, environment)
+    notary.sign()
     log, verified = check_everything(db, notary.read_evidence(), lambda _: None)
     if verified.findings:
         for finding in verified.findings:

@@ -36,14 +36,22 @@ Write = Callable[[Session, str], bytes]
 WRITERS: Mapping[str, Callable[..., str]] = {"csv": as_csv, "json": as_json}
 
 
-def export_round(session: Session, key: str, what: str, form: str) -> bytes:
-    """Return something of a round in a format.
+def export_round(
+    session: Session, key: str, what: str, form: str, revision: int | None = None
+) -> bytes:
+    """Return something of a round in a format; a bundle of another revision than the one in force.
 
-    Raises: NotFound; Refused while a bundle cannot be made; InvalidInput if it has no such format.
+    Raises: NotFound; Refused while a bundle cannot be made; InvalidInput if it has no such format,
+    or no revisions.
     """
     forms = EXPORTS[what]
     if form not in forms:
         sentence = f"format: {what} comes as {', '.join(forms)}, not as {form}."
+        raise InvalidInput(key[:64], [sentence])
+    if what == "bundle":
+        return run_bundle(session, key, revision)
+    if revision is not None:
+        sentence = "revision: only a bundle is of a revision; leave it out."
         raise InvalidInput(key[:64], [sentence])
     return forms[form](session, key)
 

@@ -7,9 +7,11 @@ and report, and the events of the audit log that speak of it, with proofs. This 
 code with the product that wrote it. It recomputes, in whole numbers and without a solver: every
 hash, that the awards fit, their value, the list prices, every payment, the reserve prices, the
 reasons as far as they follow from the outcome, the bound from the certificate, and that the events
-lie in the log under a signed checkpoint. PUBLIC_KEY is the checkpoint's key as you know it from
-elsewhere, in 64 hex digits; without it the bundle's own key is taken, which proves only that all is
-of one hand.
+lie in the log under a signed checkpoint. Where people overrode a result, the bundle holds the
+outcome before as well: that is checked likewise, and that the later one is what they set, keeps the
+other awards that it says it keeps, moves no price, and was approved by a second person at the price
+that the two values make. PUBLIC_KEY is the checkpoint's key as you know it from elsewhere, in 64
+hex digits; without it the bundle's own key is taken, which proves only that all is of one hand.
 
 Exit codes: 0 all holds, in one line; 1 every violation, one a line; 2 usage; 7 not a bundle.
 """
@@ -41,7 +43,7 @@ REQUIRED = (
     *("audit.json", "build.json", "certificate.json", "outcome.json", "policy.json"),
     *("problem.json", "report.json", PROGRAM),
 )
-OPTIONAL = ("snapshot.json",)
+OPTIONAL = ("before.json", "snapshot.json")
 HEX_64 = re.compile(r"[0-9a-f]{64}")
 Document = dict[str, Any]
 Files = dict[str, bytes]
@@ -132,6 +134,7 @@ class Bundle(NamedTuple):
     build: Document
     audit: Document
     is_amended: bool
+    before: Document | None = None
 
 
 def read_bundle(files: Files) -> Bundle:
@@ -139,10 +142,15 @@ def read_bundle(files: Files) -> Bundle:
     said = {name.partition(".")[0]: parsed(files[name], name) for name in files if name != PROGRAM}
     is_amended = "snapshot" in said
     return Bundle(
-        **{name: said[name] for name in Bundle._fields if name in said and name != "snapshot"},
+        **{name: said[name] for name in Bundle._fields if name in said and name not in APART},
         snapshot=said["snapshot"] if is_amended else said["problem"],
         is_amended=is_amended,
+        before=said.get("before"),
     )
+
+
+APART = frozenset({"before", "snapshot"})
+"""What not every bundle holds."""
 
 
 def check_manifest(data: bytes, files: Files, program: bytes) -> Iterator[str]:
@@ -678,7 +686,8 @@ def check_claims(report: Document) -> Iterator[str]:
         yield f"report: {report['proof']} cannot be what stands behind its bound"
     is_settled = is_optimal and report["tie_break"] == "unique"
     is_by_proof = report["stopped_by"] == "proof"
-    if (is_by_proof and not is_optimal) or (is_settled and not is_by_proof):
+    is_best = "override" in report and report["override"]["best"]
+    if (is_by_proof and not (is_optimal or is_best)) or (is_settled and not is_by_proof):
         yield f"report: such an outcome cannot be stopped by {report['stopped_by']}"
     if not is_optimal and report["tie_break"] != "incomplete":
         yield "report: an outcome that is not proven has no unique tie-break"
@@ -691,7 +700,8 @@ def check_baselines(case: Case) -> Iterator[str]:
         said = case.report["baselines"][name]
         if said != worth:
             yield f"report: {name} is worth {worth}, the report says {said}"
-        if "floors" not in case.report and worth > case.report["value"]:
+        is_free = "floors" not in case.report and "override" not in case.report
+        if is_free and worth > case.report["value"]:
             yield f"objective: {name} is worth {worth}, more than the outcome"
 
 
@@ -776,6 +786,75 @@ def check_floors(case: Case) -> Iterator[str]:
         yield "floors: the value without them lies outside value and certified bound"
 
 
+# --- what people overrode --------------------------------------------------------------------
+
+
+def check_override(case: Case, before: Document) -> Iterator[str]:
+    """Find an override that is not what people set, or that does not say truly what it changed."""
+    told, earlier = case.report["override"], before["outcome"]
+    placed = [row[:4] for row in earlier["awards"]]
+    right = {
+        "before_awards": placed,
+        "before_sha256": sha256_of(decided(earlier)),
+        "before_value": before["report"]["value"],
+    }
+    for name, value in right.items():
+        if told[name] != value:
+            yield f"override: its {name} is not that of the outcome before"
+    for name in ("bound", "certified_bound", "pricing", "baselines"):
+        if case.report[name] != before["report"][name]:
+            yield f"override: its {name} is not that of the outcome before"
+    if case.prices != earlier["prices"]:
+        yield "override: it moves prices, which no hand does"
+    now = [row[:4] for row in case.awards]
+    yield from check_set(told, now)
+    kept = [row for row in placed if row[0] not in decided_bids(told)]
+    stay = sum(row in now for row in kept)
+    if (told["kept"], told["changed"]) != (stay, len(kept) - stay):
+        yield f"override: it says that {told['kept']} other awards stay; {stay} do"
+    yield from check_payable(case, told)
+    yield from check_told_why(case, before)
+
+
+def decided_bids(told: Document) -> frozenset[str]:
+    """Return the bids that people decided."""
+    return frozenset([*told["excluded"], *(row[0] for row in told["pinned"])])
+
+
+def check_set(told: Document, now: Sequence[Any]) -> Iterator[str]:
+    """Find what people set and the awards do not have."""
+    awarded = {row[0] for row in now}
+    if len(decided_bids(told)) != len(told["excluded"]) + len(told["pinned"]):
+        yield "override: a bid is set more than once"
+    for row in told["pinned"]:
+        if row not in now:
+            yield f"override: bid {row[0]} is not awarded what was set for it"
+    for bid in told["excluded"]:
+        if bid in awarded:
+            yield f"override: bid {bid} is awarded although it is excluded"
+
+
+def check_payable(case: Case, told: Document) -> Iterator[str]:
+    """Find teams that pay more than they could."""
+    left = dict(case.round.credits) | dict(told["payable"])
+    for held in case.held:
+        left[held.way.team] -= held.payment
+    for team, remains in left.items():
+        if remains < 0:
+            yield f"override: team {team} pays {-remains} more than it could"
+
+
+def check_told_why(case: Case, before: Document) -> Iterator[str]:
+    """Find declines that are not those of the outcome before, or do not say who lost by it."""
+    had = {row[0]: row for row in before["outcome"]["awards"]}
+    said = {row[0]: row for row in before["outcome"]["declines"]}
+    for row in case.declines:
+        bid = row[0]
+        lost = [bid, "override", had[bid][1], None, None, None, ""] if bid in had else None
+        if row != (lost or said.get(bid)):
+            yield f"reasons: bid {bid} is declined otherwise than before, or than overridden"
+
+
 # --- names, hashes, policy, build ------------------------------------------------------------
 
 
@@ -785,6 +864,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "policy": frozenset({"document", "scores", "version"}),
     "build": frozenset({"build", "solver"}),
     "audit": frozenset({"checkpoint", "events"}),
+    "before": frozenset({"outcome", "override", "report", "revision", "run_id"}),
 }
 """What the documents hold that no hash covers whole: neither less nor more."""
 
@@ -792,8 +872,11 @@ KEYS: Mapping[str, frozenset[str]] = {
 def check_keys(bundle: Bundle) -> Iterator[str]:
     """Find documents that hold something that nobody would check."""
     for name, keys in KEYS.items():
-        if set(getattr(bundle, name)) != keys:
-            yield f"{name}: it holds {', '.join(getattr(bundle, name))}, not {', '.join(keys)}"
+        there = getattr(bundle, name)
+        if there is not None and set(there) != keys:
+            yield f"{name}: it holds {', '.join(there)}, not {', '.join(keys)}"
+    if bundle.before is not None and set(bundle.before["outcome"]) != KEYS["outcome"]:
+        yield "before: its outcome holds something else than awards, declines and prices"
     if any(set(entry) != {"event", "path"} for entry in bundle.audit["events"]):
         yield "audit: an event comes with something else than its proof"
 
@@ -804,8 +887,9 @@ WHOLE_IN_REPORTS = ("value", "bound", "certified_bound", "baselines", "counts")
 def check_numbers(bundle: Bundle) -> Iterator[str]:
     """Find numbers with a fraction, and truth values, where only whole numbers stand."""
     report = {name: bundle.report[name] for name in WHOLE_IN_REPORTS}
+    earlier = None if bundle.before is None else bundle.before["outcome"]
     for name, document in (
-        *(("problem", bundle.problem), ("outcome", bundle.outcome)),
+        *(("problem", bundle.problem), ("outcome", bundle.outcome), ("before", earlier)),
         *(("certificate", bundle.certificate), ("report", report)),
     ):
         if not is_whole_throughout(document):
@@ -842,6 +926,13 @@ def check_hashes(bundle: Bundle) -> Iterator[str]:
         yield "hashes: problem, report and manifest do not name the same round"
     if bundle.build["solver"] != report["solver"]:
         yield "hashes: build and report do not name the same solver"
+    if bundle.before is None:
+        return
+    earlier, outcome = bundle.before["report"], bundle.before["outcome"]
+    if earlier["outcome_sha256"] != sha256_of(decided(outcome)):
+        yield "hashes: the hash of the outcome before is not that of its report"
+    if (earlier["problem_sha256"], earlier["round_key"]) != (report["problem_sha256"], key):
+        yield "hashes: the outcome before is not of the same problem"
 
 
 def check_policy(bundle: Bundle) -> Iterator[str]:
@@ -948,8 +1039,10 @@ SIGNED_AS = b"capacity-broker checkpoint 1\n"
 EVENT_FIELDS = frozenset(
     {"sequence", "happened_at", "actor", "kind", "subject", "facts", "changes"}
 )
-Facts = dict[str, Document]
-"""What the event of a kind says."""
+About = tuple[str, str]
+"""The kind of an event and its subject."""
+Facts = dict[About, Document]
+"""What each event says."""
 
 
 def check_checkpoint(bundle: Bundle, key: str | None) -> Iterator[str]:
@@ -1009,45 +1102,96 @@ def check_events(bundle: Bundle) -> Iterator[str]:
     sequences = [event["sequence"] for event in events]
     if sequences != sorted(set(sequences)):
         yield "events: they do not follow each other"
-    facts = {event["kind"]: json.loads(event["facts"]) for event in events}
-    for kind, name, right in facts_of(bundle, run, key, facts):
-        if facts[kind].get(name) != right:
-            yield f"events: {kind} says {name} {facts[kind].get(name)}, the bundle makes {right}"
+    facts = {(event["kind"], event["subject"]): json.loads(event["facts"]) for event in events}
+    for about, name, right in facts_of(bundle, run, key, facts):
+        if facts[about].get(name) != right:
+            said = facts[about].get(name)
+            yield f"events: {about[0]} says {name} {said}, the bundle makes {right}"
+    yield from check_persons(events)
 
 
-def story_of(bundle: Bundle, run: str, key: str) -> Iterator[tuple[str, str]]:
+def check_persons(events: Iterable[Document]) -> Iterator[str]:
+    """Find an override that the same person proposed and approved."""
+    actors = {event["kind"]: event["actor"] for event in events}
+    proposer = actors.get("override.proposed")
+    if proposer is not None and proposer == actors["override.approved"]:
+        yield "events: who proposed the override approved it as well"
+
+
+def story_of(bundle: Bundle, run: str, key: str) -> Iterator[About]:
     """Yield which events a bundle must hold: kind and subject, in the order of the log."""
+    before = bundle.before
     yield "round.closed", f"round:{key}"
     if bundle.is_amended:
         yield "round.capacity-amended", f"round:{key}"
+    if before is not None:
+        yield "run.checked", f"run:{before['run_id']}"
+        yield "run.published", f"run:{before['run_id']}"
+        yield "override.proposed", f"override:{before['override']}"
     yield "run.solving", f"run:{run}"
     yield "run.checked", f"run:{run}"
-    yield "round.published", f"round:{key}"
+    if before is None:
+        yield "round.published", f"round:{key}"
     if any(row[5] for row in bundle.outcome["awards"]):
         yield "ledger.settlement", f"journal:settlement/{run}"
     yield "run.published", f"run:{run}"
+    if before is not None:
+        yield "override.approved", f"override:{before['override']}"
 
 
-def facts_of(bundle: Bundle, run: str, key: str, said: Facts) -> Iterator[tuple[str, str, Any]]:
-    """Yield what the events must say: kind, name, and what the bundle makes of it."""
+def facts_of(bundle: Bundle, run: str, key: str, said: Facts) -> Iterator[tuple[About, str, Any]]:
+    """Yield what the events must say: which event, name, and what the bundle makes of it."""
     outcome = sha256_of(decided(bundle.outcome))
     document, scores = bundle.policy["document"], bundle.policy["scores"]
-    yield "round.closed", "problem_sha256", sha256_of(bundle.snapshot["problem"])
-    yield "round.closed", "snapshot_sha256", sha256_of(bundle.snapshot)
-    yield "round.closed", "policy_version", bundle.policy["version"]
-    yield "round.closed", "policy_sha256", None if document is None else sha256_of(document)
-    yield "round.closed", "scores_sha256", sha256_of(scores)
-    yield "run.solving", "problem_sha256", sha256_of(bundle.problem["problem"])
-    yield "run.solving", "round_key", key
-    yield "run.solving", "purpose", "publication"
-    yield "run.solving", "build", bundle.build["build"]
-    yield "run.checked", "outcome_sha256", outcome
-    if "evidence_sha256" in said["run.checked"]:
-        evidence = {"certificate": bundle.certificate, "report": bundle.report, **bundle.outcome}
-        yield "run.checked", "evidence_sha256", sha256_of(evidence)
-    yield "round.published", "run_id", run
-    yield "round.published", "outcome_sha256", outcome
-    yield "run.published", "outcome_sha256", outcome
+    closed = ("round.closed", f"round:{key}")
+    yield closed, "problem_sha256", sha256_of(bundle.snapshot["problem"])
+    yield closed, "snapshot_sha256", sha256_of(bundle.snapshot)
+    yield closed, "policy_version", bundle.policy["version"]
+    yield closed, "policy_sha256", None if document is None else sha256_of(document)
+    yield closed, "scores_sha256", sha256_of(scores)
+    solving, published = ("run.solving", f"run:{run}"), ("run.published", f"run:{run}")
+    yield solving, "problem_sha256", sha256_of(bundle.problem["problem"])
+    yield solving, "round_key", key
+    yield solving, "purpose", "publication"
+    yield solving, "build", bundle.build["build"]
+    yield from checked_facts(run, bundle.outcome, bundle.certificate, bundle.report, said)
+    yield published, "outcome_sha256", outcome
+    if bundle.before is None:
+        yield ("round.published", f"round:{key}"), "run_id", run
+        yield ("round.published", f"round:{key}"), "outcome_sha256", outcome
+    else:
+        yield from override_facts(bundle, bundle.before, run, said)
+
+
+def checked_facts(
+    run: str, outcome: Document, certificate: Document, report: Document, said: Facts
+) -> Iterator[tuple[About, str, Any]]:
+    """Yield what the event of a check must say of an outcome and of what proves it."""
+    about = ("run.checked", f"run:{run}")
+    yield about, "outcome_sha256", sha256_of(decided(outcome))
+    if "evidence_sha256" in said[about]:
+        evidence = {"certificate": certificate, "report": report, **outcome}
+        yield about, "evidence_sha256", sha256_of(evidence)
+
+
+def override_facts(
+    bundle: Bundle, before: Document, run: str, said: Facts
+) -> Iterator[tuple[About, str, Any]]:
+    """Yield what the events of an override must say, and those of the outcome before."""
+    key, earlier = bundle.manifest["round_key"], before["run_id"]
+    yield from checked_facts(earlier, before["outcome"], bundle.certificate, before["report"], said)
+    published = ("run.published", f"run:{earlier}")
+    yield published, "outcome_sha256", sha256_of(decided(before["outcome"]))
+    yield published, "revision", before["revision"]
+    yield ("run.published", f"run:{run}"), "revision", before["revision"] + 1
+    for kind in ("override.proposed", "override.approved"):
+        about = (kind, f"override:{before['override']}")
+        yield about, "round_key", key
+        yield about, "before_run_id", earlier
+    approved = ("override.approved", f"override:{before['override']}")
+    yield approved, "run_id", run
+    yield approved, "price", before["report"]["value"] - bundle.report["value"]
+    yield ("run.solving", f"run:{run}"), "override", before["override"]
 
 
 # --- the verdict -----------------------------------------------------------------------------
@@ -1092,11 +1236,28 @@ def opened(files: Files, bundles: list[Bundle]) -> Iterator[str]:
 
 
 def judged(bundle: Bundle) -> Iterator[str]:
-    """Yield what does not hold of the outcome."""
+    """Yield what does not hold of the outcome, and of the one before where there is one."""
+    before = bundle.before
+    if (before is None) != ("override" not in bundle.report):
+        yield "override: the report and the bundle do not agree whether there is one"
+        return
+    yield from judged_alone(bundle)
+    if before is not None:
+        yield from tried("check_override", check_override, Case(bundle), before)
+        earlier = bundle._replace(outcome=before["outcome"], report=before["report"])
+        yield from (f"before: {line}" for line in judged_alone(earlier))
+
+
+def judged_alone(bundle: Bundle) -> Iterator[str]:
+    """Yield what does not hold of an outcome beside its round.
+
+    Reasons of an override are those of the outcome before, which check_override compares.
+    """
     case = Case(bundle)
+    reasons = () if "override" in bundle.report else (check_declines,)
     for check in (
         *(check_decisions, check_awards, check_room, check_certificate, check_prices),
-        *(check_payments, check_declines, check_report, check_floors),
+        *(check_payments, *reasons, check_report, check_floors),
     ):
         yield from tried(check.__name__, check, case)
 
@@ -1132,10 +1293,11 @@ def is_key(text: str) -> bool:
 
 def verdict_line(bundle: Bundle, key: str | None) -> str:
     """Return in one line what was found to hold."""
-    report, checkpoint = bundle.report, bundle.audit["checkpoint"]
+    report, checkpoint, before = bundle.report, bundle.audit["checkpoint"], bundle.before
     by = "the key that you gave" if key else f"the bundle's own key {checkpoint['key']}"
+    which = f" as overridden in revision {before['revision'] + 1}" if before else ""
     return (
-        f"holds: round {report['round_key']}, value {report['value']} of at most "
+        f"holds: round {report['round_key']}{which}, value {report['value']} of at most "
         f"{report['certified_bound']}, {len(bundle.outcome['awards'])} awards; signed by {by}"
     )
 

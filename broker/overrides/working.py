@@ -20,6 +20,7 @@ from allocation.options import Options
 from allocation.outcome import Outcome, Override
 from allocation.problem import Problem
 from broker.audit import ActorId, Change, record
+from broker.builds import build_document
 from broker.clock import Clock, time_of
 from broker.counterfactuals.answers import decided_run
 from broker.db import Database, reading, transact
@@ -156,7 +157,14 @@ def _begin_run(
     session.flush()
     proposed.run_id = run.id
     session.flush()
-    facts = {"round_key": row.key, "override": proposed.id, "revision": run.revision}
+    facts = {
+        "round_key": row.key,
+        "purpose": run.purpose,
+        "problem_sha256": run.problem_sha256,
+        "build": build_document(),
+        "override": proposed.id,
+        "revision": run.revision,
+    }
     record(session, change, f"run.{run.state}", f"run:{run.id}", **facts)
     return run
 

@@ -16,11 +16,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import InvalidRequestError
 from sqlmodel import Session, col
 
-from allocation.errors import AllocationError
-from allocation.judge import check_outcome
+from allocation.errors import AllocationError, Violation
+from allocation.judge import check_outcome, check_overridden
+from allocation.outcome import Outcome, Override
 from allocation.wire import problem_sha256
 from broker.bids.openings import check_submissions
-from broker.counterfactuals.answers import decided_round
+from broker.counterfactuals.answers import Decided, decided_run
 from broker.errors import BrokerError
 from broker.ledger.invariants import ledger_violations, read_ledger
 from broker.ledger.tables import JournalRow, PeriodRow
@@ -28,6 +29,7 @@ from broker.policy.frozen import check_scores
 from broker.proofs.findings import Finding
 from broker.proofs.leaves import LoggedEvent
 from broker.rounds import find_round
+from broker.runs import published_runs
 from broker.snapshots import frozen_problem
 from broker.states import TRANSITIONS, RoundState, RunState
 from broker.tables import RoundRow, RunRow, SnapshotRow
@@ -52,6 +54,7 @@ TWO_PERSONS = {
     "pool_version": "basis = 'two-persons' AND state = 'in-force' AND decided_by = proposed_by",
     "role_grant": "approved_by = proposed_by OR approved_by = person_id",
     "delivery_verdict": "approver = author",
+    "override": "state = 'approved' AND decided_by = proposed_by",
     "approval_request": "state IN ('approved', 'rejected') AND decided_by = asked_by",
 }
 """Where one person would have been two, by table."""
@@ -141,15 +144,28 @@ def check_round(session: Session, key: str) -> Iterator[Finding]:
 
 
 def _check_published(session: Session, row: RoundRow) -> Iterator[Finding]:
-    """Judge the stored outcome again, against the stored snapshot, without the solver."""
-    decided = decided_round(session, row.key)
-    run = session.get_one(RunRow, decided.run_id)
-    if problem_sha256(frozen_problem(session, row)) != run.problem_sha256:
-        yield Finding("run", f"Run {run.id} is of another problem than round {row.key} froze.")
-    if decided.outcome.report.outcome_sha256 != run.outcome_sha256:
-        yield Finding("run", f"Run {run.id} does not have the hash of its report.")
-    for violation in check_outcome(decided.problem, decided.outcome):
-        yield Finding(violation.code, f"Round {row.key}: {violation.sentence}")
+    """Judge every stored revision again, against the stored snapshot, without the solver."""
+    before: Outcome | None = None
+    for run in published_runs(session, row):
+        decided = decided_run(session, row, run)
+        if problem_sha256(frozen_problem(session, row)) != run.problem_sha256:
+            yield Finding("run", f"Run {run.id} is of another problem than round {row.key} froze.")
+        if decided.outcome.report.outcome_sha256 != run.outcome_sha256:
+            yield Finding("run", f"Run {run.id} does not have the hash of its report.")
+        for violation in _judged(decided, before):
+            yield Finding(violation.code, f"Round {row.key}: {violation.sentence}")
+        before = decided.outcome
+    if before is None:
+        yield Finding("run", f"Round {row.key} is out, and no run of it is published.")
+
+
+def _judged(decided: Decided, before: Outcome | None) -> tuple[Violation, ...]:
+    """Judge an outcome: alone, or beside the one that people overrode."""
+    told = decided.outcome.report.override
+    if before is None:
+        return check_outcome(decided.problem, decided.outcome)
+    override = told.override if told is not None else Override()
+    return check_overridden(decided.problem, before, override, decided.outcome)
 
 
 def caught(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

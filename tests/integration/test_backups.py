@@ -23,6 +23,7 @@ from broker.audit import record
 from broker.db import SCHEMA, Database, check_schema, reading, writing
 from broker.errors import BrokenBackup, NotFound, Refused, WrongSchema
 from broker.every_table import TABLES
+from broker.proofs.keys import make_key
 from broker.schema import move_schema
 from broker.upkeep.backups import back_up, restore
 from tests.commands import Broker
@@ -238,21 +239,33 @@ def test_a_disk_that_fills_up_leaves_no_part_of_a_backup(market: Database, tmp_p
     assert list(folder.iterdir()) == []
 
 
-def test_an_older_backup_than_a_kept_checkpoint_is_told_as_a_rollback(
-    migrated: Broker, sound: Path, tmp_path: Path
+def test_an_older_backup_than_a_kept_checkpoint_is_exit_6_and_told_as_a_rollback(
+    broker: Broker, either_market: Database, nowhere: Database, tmp_path: Path
 ) -> None:
-    migrated("backup", tmp_path / "older.backup")
-    migrated("import", sound)
-    migrated("backup", tmp_path / "newer.backup")
-    kept = tmp_path / "kept.checkpoint"
-    kept.write_text(migrated("checkpoint").out)
-    key = {"BROKER_AUDIT_KEY_FILE": str(tmp_path / "broker.audit-key")}
-    codes = []
-    for age in ("older", "newer"):
-        elsewhere = {"BROKER_DATABASE_URL": f"sqlite:///{tmp_path / age}.db"} | key
-        assert migrated("restore", tmp_path / f"{age}.backup", **elsewhere).code == 0
-        codes.append(migrated("verify", "--checkpoint", kept, **elsewhere).code)
-    assert codes == [6, 0]
+    """Whatever database it comes from and goes to: the line that was kept elsewhere tells."""
+    key = {"BROKER_AUDIT_KEY_FILE": str(tmp_path / "kept.key")}
+    here, there = (key | {"BROKER_DATABASE_URL": address(db)} for db in (either_market, nowhere))
+    older, kept = tmp_path / "older.backup", tmp_path / "kept.checkpoint"
+    make_key(tmp_path / "kept.key")
+    bring(either_market, described(a_scarce_problem()))
+    assert broker("backup", older, **here).code == 0
+    bring(either_market, described(replace(a_scarce_problem(), round_key=RoundKey("later"))))
+    kept.write_text(broker("checkpoint", **here).out)
+    said = broker("verify", "--checkpoint", kept, **here)
+    assert (said.code, said.out, said.err) == (0, "", "")
+    assert broker("restore", older, **there).code == 0
+    assert broker("verify", **there).code == 0
+    said = broker("verify", "--checkpoint", kept, **there)
+    assert said.code == 6
+    assert "this is a rollback" in said.out
+    found = broker("verify", "--checkpoint", kept, "--json", **there)
+    assert found.code == 6
+    assert "rollback" in {one["code"] for one in found.document["violations"]}  # type: ignore[attr-defined]  # a list
+
+
+def address(db: Database) -> str:
+    """Return where a market lives, as its setting says it."""
+    return db.url.set(drivername=db.url.get_backend_name()).render_as_string(hide_password=False)
 
 
 # --- the commands ------------------------------------------------------------------------------

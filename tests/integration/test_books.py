@@ -33,6 +33,8 @@ from broker.books.verifications import Notary, ask_verification, findings_of, ve
 from broker.dashboards.finance import reconciliation
 from broker.db import Database, reading, transact
 from broker.errors import InvalidInput, NotAllowed, NotFound, Refused, UnusableKey
+from broker.exports.bundles import verifier_source
+from broker.exports.verify_bundle import violations_of
 from broker.importing import import_round
 from broker.ledger.journals import find_journal
 from broker.ledger.tables import JournalRow, PeriodRow
@@ -337,12 +339,15 @@ def test_an_override_stands_in_the_pack_at_its_price_and_counts_no_unit_twice(
 ) -> None:
     a_published_contest(either_market)
     override(either_market)
+    sign(either_market)
     pack = _a_closed_pack(either_market)
     [row] = rows_of(pack, "overrides")
     said = ("sprint-1", "pin", "b1", "2", "200", "ada", "linus")
     names = ("round_key", "kind", "bid_key", "revision", "price_points", "author", "approver")
     assert tuple(row[name] for name in names) == said
     assert [run["revision"] for run in rows_of(pack, "runs")] == ["1", "2"]
+    for run in rows_of(pack, "runs"):
+        assert violations_of(files_of(pack)[run["bundle"]], verifier_source()) == []
     days = Counter((r["pool_key"], r["day"]) for r in rows_of(pack, "utilisation"))
     assert set(days.values()) == {1}
     assert broken_rules(focus_rows_of(pack)) == {}
@@ -358,6 +363,7 @@ def test_what_a_daily_round_hands_out_is_unused_no_more(market: Database) -> Non
     release(market, won, 3, day(2))
     assert "published sprint-1-0301" in tick_at(market, THE_DAY_BEFORE)
     pack = _a_closed_pack(market)
+    assert {run["bundle"] for run in rows_of(pack, "runs")} == {""}
     rows = rows_of(pack, "utilisation")
     assert {row["round_key"] for row in rows} == {"sprint-1", "sprint-1-0301"}
     left = {r["day"]: int(r["reserved_free_units"]) for r in sorted(rows, key=_round_of)}

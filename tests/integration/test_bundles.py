@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,21 @@ from broker.exports import verify_bundle as verifier
 from broker.exports.bundles import run_bundle, verifier_source
 from broker.exports.rounds import EXPORTS, export_round
 from broker.ledger.exports import COLUMNS
-from tests.bundle_tampering import SPOILS, Spoil, documents_of, files_of, forge_and_sign, mixed
+from tests.bundle_tampering import (
+    SPOILS,
+    Spoil,
+    documents_of,
+    files_of,
+    forge_and_sign,
+    mixed,
+    signed_again,
+)
 from tests.commands import Broker
 from tests.holdings import THE_DAY_BEFORE, a_scarce_sprint, day, release, tick_at, wait
 from tests.ledgers import a_contested_problem, settle_one
 from tests.logs import sign
 from tests.markets import a_database, a_scarce_problem, bring, described, run_it
-from tests.overrides import a_published_contest, override
+from tests.overrides import a_published_contest, an_exclusion, override
 
 IS_TORTURE = "BROKER_TORTURE" in os.environ
 TAMPERINGS = 500 if IS_TORTURE else 40
@@ -44,10 +53,21 @@ def bundle(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> byt
     return proof
 
 
-def bundle_of(db: Database, key: str = "sprint-1") -> bytes:
+@pytest.fixture(scope="module")
+def overridden(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the bundle of a result that people overrode."""
+    db = a_database(Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("overridden"))))
+    a_published_contest(db)
+    override(db)
+    proof = bundle_of(db)
+    db.dispose()
+    return proof
+
+
+def bundle_of(db: Database, key: str = "sprint-1", revision: int | None = None) -> bytes:
     sign(db)
     with reading(db) as session:
-        return run_bundle(session, key)
+        return run_bundle(session, key, revision)
 
 
 def as_second(problem: Problem) -> Problem:
@@ -91,16 +111,23 @@ def test_a_bundle_stays_the_same_whatever_happens_afterwards(market: Database) -
     assert bundle_of(market) == before
 
 
-def test_a_bundle_says_what_the_market_decided_before_anybody_overrode_it(
-    market: Database,
+def test_every_revision_of_an_overridden_round_has_a_bundle_that_holds(
+    either_market: Database,
 ) -> None:
-    a_published_contest(market)
-    sign(market)
-    before = bundle_of(market)
-    override(market)
-    sign(market, hours=9)
-    assert bundle_of(market) == before
-    assert findings_in(before) == []
+    a_published_contest(either_market)
+    first = bundle_of(either_market)
+    override(either_market)
+    second = bundle_of(either_market)
+    override(either_market, an_exclusion("b1"), hours=6)
+    sign(either_market, hours=9)
+    for revision, bundle in ((1, first), (2, second)):
+        assert bundle_of(either_market, revision=revision) == bundle
+    third = bundle_of(either_market)
+    assert [findings_in(bundle) for bundle in (first, second, third)] == [[], [], []]
+    said = documents_of(files_of(third))
+    assert said["before.json"]["outcome"] == documents_of(files_of(second))["outcome.json"]
+    with pytest.raises(NotFound, match="no published revision 4"):
+        bundle_of(either_market, revision=4)
 
 
 def test_the_bundle_of_a_daily_round_holds(market: Database) -> None:
@@ -143,6 +170,54 @@ def test_every_kind_of_tampering_is_refused(spoil: Spoil, bundle: bytes) -> None
         spoilt = spoil(random, bundle)
         assert spoilt != bundle
         assert is_refused(spoilt, key)
+
+
+@pytest.mark.parametrize("spoil", SPOILS, ids=lambda spoil: spoil.__name__)
+def test_every_kind_of_tampering_with_an_override_is_refused(
+    spoil: Spoil, overridden: bytes
+) -> None:
+    random, key = Random(f"override {spoil.__name__}"), key_of(overridden)  # noqa: S311  # the same
+    for _ in range(-(-TAMPERINGS // len(SPOILS))):
+        spoilt = spoil(random, overridden)
+        assert spoilt != overridden
+        assert is_refused(spoilt, key)
+
+
+OVERRIDDEN: list[tuple[str, Any]] = [
+    ("kept", 0),
+    ("changed", 2),
+    ("before_value", 5),
+    ("before_sha256", "0" * 64),
+    ("before_awards", []),
+    ("excluded", ["b1"]),
+    ("excluded", ["r1", "r1"]),
+    ("pinned", [["r1", 1, "2026-03-02", 1]]),
+    ("payable", [["blue", 0], ["red", 0]]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), OVERRIDDEN)
+def test_a_forger_who_signs_is_found_out_by_what_he_says_of_an_override(
+    name: str, value: object, overridden: bytes
+) -> None:
+    files = files_of(overridden)
+    documents = documents_of(files)
+    documents["report.json"]["override"][name] = value
+    found = findings_in(signed_again(files, documents))
+    assert [line for line in found if line.startswith("override: ")]
+
+
+def test_a_forger_who_signs_cannot_approve_his_own_override_or_change_its_price(
+    overridden: bytes,
+) -> None:
+    files = files_of(overridden)
+    documents = documents_of(files)
+    events = {entry["event"]["kind"]: entry["event"] for entry in documents["audit.json"]["events"]}
+    events["override.approved"]["actor"] = events["override.proposed"]["actor"]
+    found = findings_in(signed_again(files, documents))
+    assert found == ["events: who proposed the override approved it as well"]
+    documents["before.json"]["report"]["value"] += 1
+    assert any("price" in line for line in findings_in(signed_again(files, documents)))
 
 
 def test_no_file_of_another_bundle_is_taken(market: Database, bundle: bytes) -> None:
