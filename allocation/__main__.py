@@ -68,6 +68,9 @@ def main() -> int:
         if overriding is not None:
             say_outcome(overridden(problem, *overriding, options, say_progress))
             return 0
+        if problem.contest is not None:
+            say_outcome(contested(problem, options, say_progress))
+            return 0
         outcome = allocate(problem, options, time.monotonic, say_progress, say_outcome, began=began)
         say_outcome(outcome)
         offered = add_winning_offers(problem, outcome, time.monotonic, until)
@@ -89,6 +92,13 @@ def overridden(
     from allocation.engine.override import override_outcome  # noqa: PLC0415  # OR-Tools is slow
 
     return override_outcome(problem, before, override, options, time.monotonic, say)
+
+
+def contested(problem: Problem, options: Options, say: Reporter) -> Outcome:
+    """Decide a round with a contest by its goals."""
+    from allocation.engine.contests import contest_outcome  # noqa: PLC0415  # OR-Tools is slow
+
+    return contest_outcome(problem, options, time.monotonic, say)
 
 
 def _end_with_the_caller() -> None:

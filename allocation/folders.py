@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allocation.errors import InvalidProblem
-from allocation.files.demand import ALTERNATIVES, BIDS, ITEMS, read_bids
+from allocation.files.demand import (
+    ALTERNATIVES,
+    BIDS,
+    CONTEST,
+    ITEMS,
+    NO,
+    YES,
+    read_bids,
+    read_contest,
+)
 from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, InvalidFolder, pathname
 from allocation.files.policy import read_floor_ratio, write_floor_ratio
 from allocation.files.supply import (
@@ -27,7 +36,7 @@ from allocation.files.supply import (
     read_teams,
 )
 from allocation.files.tables import Layout, write_table
-from allocation.problem import BidKey, DayUnits, PoolKey, Problem, TeamKey
+from allocation.problem import BidKey, Contest, DayUnits, PoolKey, Problem, TeamKey
 
 __all__ = ["Finding", "InvalidFolder", "PoolLabel", "RoundFolder", "read_round", "write_round"]
 
@@ -82,6 +91,7 @@ def _read_files(folder: Path, findings: list[Finding]) -> RoundFolder | None:
     capacity, commitments = read_capacity(folder, pool_keys, sprint, findings)
     bids, titles = read_bids(folder, team_keys, pool_keys, sprint, findings)
     floor_ratio = read_floor_ratio(folder, findings)
+    contest = None if findings else read_contest(folder, bids, findings)
     if findings or head is None or sprint is None:
         return None
     problem = Problem(
@@ -95,6 +105,7 @@ def _read_files(folder: Path, findings: list[Finding]) -> RoundFolder | None:
         commitments=commitments,
         nonce=head.nonce,
         floor_ratio=floor_ratio,
+        contest=contest,
     )
     return RoundFolder(problem, head.name, labels, names, titles)
 
@@ -114,6 +125,7 @@ def write_round(folder: Path, round_folder: RoundFolder) -> None:
         raise InvalidProblem(f"Round {problem.round_key} needs a pool and a team to be a folder.")
     folder.mkdir(parents=True, exist_ok=True)
     write_floor_ratio(folder, problem.floor_ratio)
+    (folder / CONTEST.file).unlink(missing_ok=True)
     for layout, rows in _tables(round_folder):
         write_table(folder, layout, rows)
 
@@ -131,6 +143,14 @@ def _tables(round_folder: RoundFolder) -> list[tuple[Layout, _Rows]]:
         (BIDS, _bid_rows(round_folder)),
         (ALTERNATIVES, _alternative_rows(problem)),
         (ITEMS, _item_rows(problem)),
+        *([(CONTEST, _contest_rows(problem.contest))] if problem.contest else []),
+    ]
+
+
+def _contest_rows(contest: Contest) -> _Rows:
+    return [
+        (key, *(YES if key in keys else NO for keys in (contest.first, contest.holders)))
+        for key in sorted({*contest.first, *contest.holders})
     ]
 
 

@@ -266,11 +266,27 @@ class OverrideReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ContestReport:
+    """How a round with a contest reached its goals. Source: MODEL.md, Contests.
+
+    `first_value` is what the bids that come first got, `kept` counts the holders with all their
+    lots. `is_first_best` says that no outcome has a larger first value, `is_best` that of those
+    none is worth more, `is_fewest` that of those none disturbs fewer holders. Units: value points.
+    """
+
+    first_value: int
+    kept: int
+    is_first_best: bool
+    is_best: bool
+    is_fewest: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What an outcome says about itself. Units: value, bounds in value points; times in seconds.
 
     `floors` is there where the policy has floors; `clearing` where the prices were looked at;
-    `override` where the outcome overrides an earlier one.
+    `override` where the outcome overrides an earlier one; `contest` where the round has one.
     """
 
     round_key: RoundKey
@@ -292,6 +308,7 @@ class Report:
     floors: FloorReport | None = None
     clearing: ClearingReport | None = None
     override: OverrideReport | None = None
+    contest: ContestReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

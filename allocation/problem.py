@@ -115,6 +115,23 @@ class Bid:
         object.__setattr__(self, "alternatives", ordered)
 
 
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What a round during a sprint decides anew: who comes first, and who holds something already.
+
+    A holder is a bid of the round with one alternative and one start, whose largest lots are what
+    it holds. The round then has other goals: first the most value of `first`, then the most value,
+    then the most holders with all their lots. Source: MODEL.md, Contests.
+    """
+
+    first: tuple[BidKey, ...] = ()
+    holders: tuple[BidKey, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", tuple(sorted(self.first)))
+        object.__setattr__(self, "holders", tuple(sorted(self.holders)))
+
+
 @dataclass(frozen=True)
 class Problem:
     """One round, whole: everything that decides, and nothing that only describes.
@@ -136,6 +153,7 @@ class Problem:
     commitments: tuple[DayUnits, ...] = ()
     nonce: str = ""
     floor_ratio: Fraction = field(default=Fraction(0))
+    contest: Contest | None = None
 
     def __post_init__(self) -> None:
         def set_(name: str, value: object) -> None:
@@ -149,6 +167,8 @@ class Problem:
         set_("nonce", self.nonce or default_nonce(self.round_key))
         _check_references(self)
         _check_commitments(self)
+        if self.contest is not None:
+            _check_contest(self, self.contest)
 
     @property
     def ends_on(self) -> dt.date:
@@ -218,6 +238,19 @@ def _what_is_wrong(problem: Problem, alternative: Alternative, pools: set[PoolKe
         ends_on = alternative.latest_start + dt.timedelta(days=alternative.span_days - 1)
         return f"ends on {ends_on}, after the sprint"
     return ""
+
+
+def _check_contest(problem: Problem, contest: Contest) -> None:
+    bids = {bid.key: bid for bid in problem.bids}
+    if problem.floor_ratio:
+        raise InvalidProblem(f"Round {problem.round_key} has floors and a contest; choose one.")
+    for keys in (contest.first, contest.holders):
+        if len(set(keys)) < len(keys) or not bids.keys() >= set(keys):
+            raise InvalidProblem("A contest names bids of its round, each once.")
+    for key in contest.holders:
+        ways = bids[key].alternatives
+        if len(ways) > 1 or len(ways[0].starts) > 1:
+            raise InvalidProblem(f"Bid {key} holds one award: one alternative with one start.")
 
 
 def _check_commitments(problem: Problem) -> None:

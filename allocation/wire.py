@@ -19,6 +19,7 @@ from allocation.outcome import (
     Baselines,
     Certificate,
     ClearingReport,
+    ContestReport,
     Counts,
     Decline,
     FloorReport,
@@ -41,6 +42,7 @@ from allocation.problem import (
     Alternative,
     Bid,
     BidKey,
+    Contest,
     DayUnits,
     Item,
     Pool,
@@ -77,6 +79,7 @@ def sha256_of(value: object) -> str:
 
 def problem_document(problem: Problem) -> Document:
     """Return all that decides a round, and nothing else. Source: MODEL.md, Hashes."""
+    contest = {} if problem.contest is None else {"contest": asdict(problem.contest)}
     return {
         "format": FORMAT,
         "nonce": problem.nonce,
@@ -91,6 +94,7 @@ def problem_document(problem: Problem) -> Document:
             (bid.key, bid.team_key, tuple(_alternative(a) for a in bid.alternatives))
             for bid in problem.bids
         ],
+        **contest,
     }
 
 
@@ -137,7 +141,15 @@ def problem_from_round_document(document: Mapping[str, Any]) -> Problem:
             )
             for key, team, alternatives in stored["bids"]
         ),
+        contest=_read_contest(stored.get("contest")),
     )
+
+
+def _read_contest(document: Mapping[str, Any] | None) -> Contest | None:
+    if document is None:
+        return None
+    first, holders = document["first"], document["holders"]
+    return Contest(tuple(map(BidKey, first)), tuple(map(BidKey, holders)))
 
 
 def _day_units(row: DayUnits) -> Row:
@@ -236,6 +248,7 @@ def report_document(report: Report) -> Document:
     override = (
         {} if report.override is None else {"override": override_report_document(report.override)}
     )
+    contest = {} if report.contest is None else {"contest": asdict(report.contest)}
     return {
         "format": FORMAT,
         "round_key": report.round_key,
@@ -257,6 +270,7 @@ def report_document(report: Report) -> Document:
         **floors,
         **clearing,
         **override,
+        **contest,
     }
 
 
@@ -314,6 +328,7 @@ def report_from_document(document: Mapping[str, Any]) -> Report:
         override=(
             override_report_from_document(document["override"]) if "override" in document else None
         ),
+        contest=ContestReport(**document["contest"]) if "contest" in document else None,
     )
 
 

@@ -68,9 +68,9 @@ class OverrideColumns:
 
     def lots_in(self, columns: Columns, lots: Whole) -> Whole:
         """Return the lots of every eligible placement of the round for those of these."""
-        places = {key: n for n, key in enumerate(_keys(columns))}
+        places = {key: n for n, key in enumerate(keys_of(columns))}
         found = np.zeros(columns.count, np.int64)
-        own = _keys(self.columns)
+        own = keys_of(self.columns)
         for k in np.flatnonzero(lots).tolist():
             found[places[own[k]]] = lots[k]
         return found
@@ -97,9 +97,9 @@ def override_columns(problem: Problem, before: Outcome, override: Override) -> O
         _exactly(eligible, others),
     )
     which = np.repeat([0, 1, 2], [part.count for part in parts])
-    joined = _joined(parts)
-    order = np.lexsort((which, joined.start, joined.alternative, joined.bid))
-    columns, which = joined.only(order), which[order]
+    both = joined(parts)
+    order = np.lexsort((which, both.start, both.alternative, both.bid))
+    columns, which = both.only(order), which[order]
     paid = _paid(columns, before, which > 0)
     return OverrideColumns(columns, which == 1, which == 2, paid, _payable(problem, override))  # noqa: PLR2004  # their numbers
 
@@ -109,7 +109,8 @@ def _payable(problem: Problem, override: Override) -> dict[TeamKey, int]:
     return {team.key: team.credits for team in problem.teams} | dict(override.payable)
 
 
-def _keys(columns: Columns) -> list[tuple[int, int, int]]:
+def keys_of(columns: Columns) -> list[tuple[int, int, int]]:
+    """Return bid, alternative and start of every placement."""
     bid, alternative, start = (
         values.tolist() for values in (columns.bid, columns.alternative, columns.start)
     )
@@ -118,7 +119,7 @@ def _keys(columns: Columns) -> list[tuple[int, int, int]]:
 
 def _exactly(columns: Columns, wanted: Sequence[Placed]) -> Columns:
     """Return the placements of some awards, each with exactly its lots."""
-    places = {key: n for n, key in enumerate(_keys(columns))}
+    places = {key: n for n, key in enumerate(keys_of(columns))}
     bids = {bid.key: n for n, bid in enumerate(columns.problem.bids)}
     first = columns.problem.starts_on
     found = []
@@ -137,7 +138,7 @@ def _exactly(columns: Columns, wanted: Sequence[Placed]) -> Columns:
     return replace(chosen, min_lots=lots, max_lots=lots)
 
 
-def _joined(parts: Sequence[Columns]) -> Columns:
+def joined(parts: Sequence[Columns]) -> Columns:
     """Put placements behind each other."""
     begins = np.cumsum([0, *(part.count for part in parts)])[:-1].tolist()
 
@@ -169,7 +170,7 @@ def _paid(columns: Columns, before: Outcome, is_set: Flags) -> Whole:
     listed = prices.price_list(problem, before.certificate)
     ways = {(n, way.number): way for n, bid in enumerate(problem.bids) for way in bid.alternatives}
     paid = []
-    for k, (bid, number, _) in enumerate(_keys(columns)):
+    for k, (bid, number, _) in enumerate(keys_of(columns)):
         way, start = ways[bid, number], columns.start_day(k)
         if is_set[k]:
             lots = int(columns.max_lots[k])

@@ -15,8 +15,8 @@ from pathlib import Path
 from allocation.files.findings import WHOLE_FILE, WHOLE_ROW, Finding, quoted
 from allocation.files.rows import LARGEST_NUMBER, Keys, Row
 from allocation.files.supply import Sprint
-from allocation.files.tables import Layout, Table, read_table
-from allocation.problem import Alternative, Bid, BidKey, Item, PoolKey, TeamKey, Tier
+from allocation.files.tables import Layout, Table, is_there, read_table
+from allocation.problem import Alternative, Bid, BidKey, Contest, Item, PoolKey, TeamKey, Tier
 
 TIERS = tuple(Tier)
 LARGEST_UNITS = 10**9
@@ -41,6 +41,9 @@ ITEMS = Layout(
     "items.csv",
     ("bid_key", "alternative", "pool_key", "offset_days", "days", "units_per_lot"),
 )
+
+CONTEST = Layout("contest.csv", ("bid_key", "comes_first", "is_held"))
+YES, NO = "yes", "no"
 
 Name = tuple[str, int]
 """What an alternative is called: the key of its bid as it is written, and its number."""
@@ -82,6 +85,31 @@ class _Owners:
     bids_with_alternatives: Keys
     names: frozenset[Name]
     doubtful: frozenset[str]
+
+
+def read_contest(folder: Path, bids: Iterable[Bid], findings: list[Finding]) -> Contest | None:
+    """Read `contest.csv`, if it is there: who comes first, and who holds something already."""
+    if not is_there(folder / CONTEST.file):
+        return None
+    known = {bid.key: bid for bid in bids}
+    keys, lines = Keys(BIDS.file, frozenset(known), is_whole=True), dict[str, int]()
+    first, holders = [], []
+    for row in read_table(folder, CONTEST, findings).rows:
+        row.reference("bid_key", keys)
+        key = BidKey(row.key("bid_key", lines))
+        if row.choice("comes_first", YES, NO) == YES:
+            first.append(key)
+        if row.choice("is_held", YES, NO) == YES:
+            holders.append(key)
+            _check_holder(row, known.get(key))
+    return Contest(tuple(first), tuple(holders))
+
+
+def _check_holder(row: Row, bid: Bid | None) -> None:
+    """Check that what is held is one award."""
+    if bid and (len(bid.alternatives) > 1 or len(bid.alternatives[0].starts) > 1):
+        wrong = f"{quoted(bid.key)} has more than one alternative or start"
+        row.refuse("is_held", wrong, "hold one alternative with one start")
 
 
 def read_bids(

@@ -13,6 +13,7 @@ from allocation.errors import Violation
 from allocation.judge.case import Case, open_case
 from allocation.judge.certificate import check_certificate
 from allocation.judge.clearing import check_clearing
+from allocation.judge.contest import check_contest
 from allocation.judge.decisions import check_decisions
 from allocation.judge.feasibility import check_awards, check_capacity, check_credits
 from allocation.judge.floors import check_floors
@@ -49,6 +50,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     check_counts,
     check_search,
     check_identity,
+    check_contest,
 )
 
 OF_OVERRIDES = (

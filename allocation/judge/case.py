@@ -40,6 +40,12 @@ class Case:
         """Whether the outcome claims to be the best there is."""
         return self.outcome.report.status is Status.OPTIMAL
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it claims that nothing is better by the goals of its round."""
+        contest = self.outcome.report.contest
+        return self.is_proven or (contest is not None and contest.is_best)
+
     @cached_property
     def room_left(self) -> Room:
         """What is left of the units after the awards; below zero where they take too much."""

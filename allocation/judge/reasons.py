@@ -99,7 +99,7 @@ def _fits_alone(case: Case, ask: Ask) -> bool:
 
 def _verdict_of_scarcity(case: Case, nearest: Shortage) -> Verdict:
     place = _place(case, nearest, case.room_left)
-    if not case.is_proven:
+    if not case.is_settled:
         return Verdict((_unproven_reason(case, nearest),), nearest.ask, place)
     return Verdict((_scarcity_reason(case, nearest), Reason.TIE_BREAK), nearest.ask, place)
 

@@ -68,7 +68,7 @@ def _check_claims(report: Report) -> Iterator[Violation]:
         yield Violation("tie-break", "The tie-break of an unproven round cannot be unique.")
     is_settled = is_optimal and report.tie_break is TieBreak.UNIQUE
     is_proof = report.stopped_by is StoppedBy.PROOF
-    is_best = report.override is not None and report.override.is_best
+    is_best = any(told.is_best for told in (report.override, report.contest) if told)
     if (is_proof and not (is_optimal or is_best)) or (is_settled and not is_proof):
         yield Violation(
             "stopped-by",
@@ -79,7 +79,7 @@ def _check_claims(report: Report) -> Iterator[Violation]:
 def check_baselines(case: Case) -> Iterator[Violation]:
     """Find wrong values of the baselines, and an outcome that is worse than one of them.
 
-    What people override may be worth less than any rule.
+    What people override may be worth less than any rule, and so may what puts some bids first.
     """
     problem, report = case.ground.problem, case.outcome.report
     for rule in (baselines.first_come, baselines.density_greedy):
@@ -90,7 +90,8 @@ def check_baselines(case: Case) -> Iterator[Violation]:
             yield Violation(
                 "baseline", f"The report says {rule.__name__} is {said}; it is {value}."
             )
-        if report.override is None and is_beaten_by(case, placed, value):
+        has_other_goals = report.override or (problem.contest and problem.contest.first)
+        if not has_other_goals and is_beaten_by(case, placed, value):
             yield Violation(
                 "below-baseline",
                 f"The outcome is worth {report.value}; {rule.__name__} with {value} is better.",
