@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
-from allocation.problem import DayUnits, PoolKey
+from allocation.problem import DayUnits, PoolKey, Problem
 from broker.audit import Change, record
 from broker.clock import in_words
-from broker.directory import keep_pools, keep_teams
+from broker.directory import keep_pools, keep_teams, pool_ids_of
 from broker.errors import InvalidRound, NotFound, Refused, TooLate
-from broker.ledger.endowments import endow_round
+from broker.ledger.endowments import endow_round, fix_credits
 from broker.ledger.holds import hold_round, prepare_close
 from broker.notices.causes import settle_bidding, tell_deliveries_due, tell_opened
 from broker.policy.freezing import freeze_policy
@@ -144,6 +144,16 @@ def open_round(session: Session, key: str, change: Change) -> bool:
     endow_round(session, row, change)
     tell_opened(session, row, change.at)
     return True
+
+
+def renew_offer(session: Session, row: RoundRow, problem: Problem) -> None:
+    """Say anew what an open round offers: units of its pools, commitments, and teams' credits."""
+    for table in (CapacityRow, CommitmentRow):
+        session.execute(delete(table).where(col(table.round_id) == row.id))
+    pool_ids = {PoolKey(key): id_ for key, id_ in pool_ids_of(session, row).items()}
+    _insert(session, CapacityRow, _day_units(row, problem.capacity, pool_ids))
+    _insert(session, CommitmentRow, _day_units(row, problem.commitments, pool_ids))
+    fix_credits(session, row)
 
 
 def close_round(session: Session, key: str, change: Change) -> bool:

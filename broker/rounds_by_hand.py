@@ -28,6 +28,7 @@ from broker.rounds import (
     open_round,
     schedule_round,
 )
+from broker.spot.tables import DailyRoundRow
 from broker.states import RoundState, RunPurpose, RunState, move_round, move_run
 from broker.tables import RoundRow, RunRow
 from broker.texts import findings_in_text
@@ -79,6 +80,12 @@ def close_by_hand(session: Session, actor: Actor, key: str, at: dt.datetime) -> 
     """
     require(actor, Action.CLOSE_ROUND)
     row = lock_round(session, key)
+    if session.get(DailyRoundRow, row.id):
+        raise Refused(
+            f"Round {key} is a daily round, and is closed with all that is free at its time.",
+            hint="`broker tick` closes it when its time has come.",
+            round_key=key,
+        )
     closes_at = row.closes_at if row.state == RoundState.OPEN else None
     is_alone = Role.SERVICE not in actor.roles
     if closes_at is not None and at < closes_at and is_alone:

@@ -182,11 +182,14 @@ def _pricing_of(session: Session, row: RoundRow) -> Pricing | None:
 def _close_if_due(session: Session, row: RoundRow, change: Change) -> None:
     if row.state != RoundState.OPEN:
         return
-    if row.closes_at is None or change.at < row.closes_at:
+    is_daily = session.get(DailyRoundRow, row.id) is not None
+    if is_daily or row.closes_at is None or change.at < row.closes_at:
         until = f"until {in_words(row.closes_at)}" if row.closes_at else "and has no closing time"
         raise Refused(
             f"Round {row.key} is open for bids {until}.",
-            hint=f"`broker round close {row.key}` closes it now.",
+            hint="`broker tick` closes it."
+            if is_daily
+            else f"`broker round close {row.key}` closes it now.",
         )
     close_round(session, row.key, change)
 

@@ -32,7 +32,8 @@ from broker.round_tables import RunRequestRow
 from broker.rounds import close_round, finish_round, lock_round, open_round
 from broker.runs import Ran, ReportProgress, Solve, run_round
 from broker.solving import solve_override
-from broker.spot.days import open_daily_round
+from broker.spot.days import announce_daily_round, open_daily_round, takes_late_bids
+from broker.spot.tables import has_daily_round_to_close, is_of_a_sprint
 from broker.spot.waitlists import is_waiting
 from broker.sprints.announcing import announce_sprint, due_sprints
 from broker.sprints.rules import Sprint
@@ -136,7 +137,9 @@ def _opens(at: dt.datetime) -> ColumnElement[bool]:
 
 
 def _closes(at: dt.datetime) -> ColumnElement[bool]:
-    return (col(RoundRow.state) == RoundState.OPEN) & (col(RoundRow.closes_at) <= at)
+    """Say which rounds of sprints are to close; daily rounds are looked after apart."""
+    has_come = (col(RoundRow.state) == RoundState.OPEN) & (col(RoundRow.closes_at) <= at)
+    return has_come & is_of_a_sprint()
 
 
 def _rehearses(at: dt.datetime) -> ColumnElement[bool]:
@@ -174,10 +177,16 @@ def _has_ended(row: RoundRow, at: dt.datetime) -> bool:
 
 
 def _waits(at: dt.datetime) -> ColumnElement[bool]:
-    """Say in which running sprints somebody waits for what is free."""
-    del at
+    """Say in which running sprints somebody waits for what is free, or a daily round closes."""
     waiting = exists().where(col(BidRow.round_id) == col(RoundRow.id), is_waiting())
-    return (col(RoundRow.state) == RoundState.PUBLISHED) & waiting
+    running = (col(RoundRow.state) == RoundState.PUBLISHED) & waiting
+    return running | has_daily_round_to_close(at)
+
+
+def _goes_on(at: dt.datetime) -> ColumnElement[bool]:
+    """Say which sprints may run, and have no daily round that takes bids."""
+    is_published = (col(RoundRow.state) == RoundState.PUBLISHED) & is_of_a_sprint()
+    return is_published & ~has_daily_round_to_close(dt.datetime.max.replace(tzinfo=at.tzinfo))
 
 
 # --- what is done ------------------------------------------------------------------------------
@@ -228,6 +237,19 @@ def _clear(ticker: Ticker, key: str) -> Ticked | None:
     daily = transact(ticker.db, work)
     words = "is closed: what is free in the sprint goes to those who wait"
     return _told(daily or key, Deed.CLEARED, words, is_new=daily is not None)
+
+
+def _take_bids(ticker: Ticker, key: str) -> Ticked | None:
+    with reading(ticker.db) as session:
+        if not takes_late_bids(session, time_of(session, ticker.clock)):
+            return None
+
+    def work(session: Session) -> str | None:
+        return announce_daily_round(session, key, _now(ticker, session))
+
+    daily = transact(ticker.db, work)
+    words = "takes bids for spot capacity on the days that remain"
+    return _told(daily or key, Deed.OPENED, words, is_new=daily is not None)
 
 
 def _run(ticker: Ticker, key: str) -> Ticked | None:
@@ -319,6 +341,7 @@ _STEPS: tuple[tuple[Callable[[dt.datetime], ColumnElement[bool]], Act], ...] = (
     (_rehearses, _rehearse),
     (_waits, _clear),
     (_runs, _run),
+    (_goes_on, _take_bids),
     (_overrides, _override),
 )
 """What is looked after, in this order: what happens at once comes before what takes a minute."""

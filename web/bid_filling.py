@@ -18,7 +18,7 @@ from broker.access import Action, Actor, nothing_here, require
 from broker.bids.drafts import BidDraft
 from broker.bids.estimates import Opinion, look_up, opinion_of
 from broker.bids.findings import InvalidDraft
-from broker.bids.reading import BidRound, TeamBid, find_bid, list_bids
+from broker.bids.reading import TeamBid, find_bid, list_bids
 from broker.bids.templates import list_templates, use_template
 from broker.bids.writing import (
     BidWish,
@@ -29,6 +29,7 @@ from broker.bids.writing import (
     submit_bid,
 )
 from broker.dashboards.bid_desk import (
+    BidDesk,
     bid_desk,
     filled_draft,
     fresh_draft,
@@ -389,7 +390,7 @@ def _looked_at(
     desk = bid_desk(sight.desk)
     if desk.round.state not in TAKES_DRAFTS:
         raise Refused(f"{desk.round.name} is {desk.round.state} and takes no bids.")
-    typed = source if isinstance(source, TypedBid) else _typed(source, desk.round)
+    typed = source if isinstance(source, TypedBid) else _typed(source, desk)
     draft = filled_draft(read_typed(typed)[0], desk.round)
     offered = with_suggested_offers(draft, opinion_of(sight, draft).estimate)
     opinion = opinion_of(sight, offered)
@@ -408,10 +409,11 @@ def _looked_at(
     return form, opinion
 
 
-def _typed(draft: BidDraft | None, brief: BidRound) -> TypedBid:
+def _typed(draft: BidDraft | None, desk: BidDesk) -> TypedBid:
     """Return a draft as somebody would type it, the latest start that fits left empty."""
-    start = fresh_draft(brief, current_actor().name) if draft is None else draft
-    return typed_of(with_open_ends(start, brief))
+    owner = current_actor().name
+    start = fresh_draft(desk.round, owner, desk.tiers[0]) if draft is None else draft
+    return typed_of(with_open_ends(start, desk.round))
 
 
 def _wish(form: BidForm, expected_version: int | None) -> BidWish:

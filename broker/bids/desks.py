@@ -13,9 +13,10 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, exists, func, or_, select
 from sqlmodel import Session, col
 
+from allocation.problem import Tier
 from broker.bids.tables import TeamBidRow
 from broker.directory import Directory
 from broker.ledger.tables import AccountKind, AccountRow
@@ -26,6 +27,7 @@ from broker.policy.versions import policy_in_force
 from broker.pools.data_terms import DataTerms
 from broker.pools.definitions import DATA
 from broker.pools.terms_in_force import terms_at
+from broker.spot.tables import DailyRoundRow
 from broker.states import RoundState
 from broker.tables import (
     AlternativeRow,
@@ -66,7 +68,7 @@ class Desk:
     Every team has an equal share of the points that a round can hold, whatever the others bid: a
     common limit would tell how much of it others have used. `available_credits` are what the team
     can spend, `committed_credits` what its other bids cost at most, `other_bids` how many others it
-    has submitted in this round.
+    has submitted in this round, `tiers` what may be asked for.
     """
 
     round: RoundRow
@@ -82,6 +84,7 @@ class Desk:
     committed_credits: int
     team_name: str = ""
     other_bids: int = 0
+    tiers: tuple[Tier, ...] = tuple(Tier)
 
     @property
     def directory(self) -> Directory:
@@ -101,9 +104,9 @@ def open_desk(
     team = session.execute(_team(row, who)).first()
     if team is None:
         return None
-    team_id, team_key, team_name, credits_, balance, bidders = team
+    team_id, team_key, team_name, credits_, balance, bidders, is_daily = team
     in_force = policy_in_force(session, at)
-    is_imported = row.imported_sha256 is not None
+    is_imported = row.imported_sha256 is not None and not is_daily
     own = session.execute(_own_bids(row, team_id, bid_id)).all()
     here = [points for round_id, is_placed, points, _ in own if round_id == row.id and is_placed]
     return Desk(
@@ -122,10 +125,11 @@ def open_desk(
         ),
         team_name=team_name,
         other_bids=len(here),
+        tiers=(Tier.SPOT,) if is_daily else tuple(Tier),
     )
 
 
-def _team(row: RoundRow, who: ColumnElement[bool]) -> Select[str, str, str, int, int, int]:
+def _team(row: RoundRow, who: ColumnElement[bool]) -> Select[str, str, str, int, int, int, bool]:
     bidders = (
         select(func.count()).select_from(RoundTeamRow).where(col(RoundTeamRow.round_id) == row.id)
     )
@@ -143,6 +147,7 @@ def _team(row: RoundRow, who: ColumnElement[bool]) -> Select[str, str, str, int,
             col(RoundTeamRow.credits),
             col(AccountRow.balance_credits),
             bidders.scalar_subquery(),
+            exists().where(col(DailyRoundRow.round_id) == row.id),
         )
         .outerjoin(RoundTeamRow, invited)
         .outerjoin(AccountRow, available)

@@ -171,6 +171,9 @@ def _findings_in_alternative(
 ) -> Iterator[Finding]:
     if one.tier is None:
         yield Finding(f"{path}.tier", f"{where}, tier: is missing; choose reserved or spot.")
+    elif one.tier not in desk.tiers:
+        sentence = f"{where}, tier: a daily round hands out spot capacity only; choose spot."
+        yield Finding(f"{path}.tier", sentence)
     yield from _findings_in_lots(path, where, one)
     yield from _findings_in_offer(path, where, one)
     if not one.items:

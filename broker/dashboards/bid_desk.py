@@ -23,9 +23,8 @@ from broker.bids.drafts import (
 )
 from broker.bids.estimates import Estimate
 from broker.bids.reading import BidRound, round_of
-from broker.dashboards.briefs import RoundBrief, rounds_ahead
+from broker.dashboards.briefs import RoundBrief, rounds_open
 from broker.policy.documents import Theme
-from broker.states import RoundState
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,7 @@ class BidDesk:
     pools: tuple[PoolChoice, ...]
     themes: tuple[ThemeChoice, ...]
     purposes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tiers: tuple[Tier, ...] = tuple(Tier)
 
     @property
     def pools_by_kind(self) -> tuple[tuple[str, tuple[PoolChoice, ...]], ...]:
@@ -88,6 +88,7 @@ def bid_desk(desk: Desk) -> BidDesk:
         tuple(sorted(pools, key=lambda pool: (pool.kind, pool.name, pool.key))),
         tuple(_theme(theme, desk.team_key) for theme in themes),
         _purposes(desk),
+        desk.tiers,
     )
 
 
@@ -101,11 +102,9 @@ def _purposes(desk: Desk) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def open_rounds(session: Session, at: dt.datetime) -> tuple[RoundBrief, ...]:
-    """Return the rounds that take bids now, the next sprint first."""
+    """Return the rounds that take bids now: the next sprint first, daily rounds after sprints."""
     return tuple(
-        brief
-        for brief in rounds_ahead(session)
-        if brief.state == RoundState.OPEN and (brief.closes_at is None or at < brief.closes_at)
+        brief for brief in rounds_open(session) if brief.closes_at is None or at < brief.closes_at
     )
 
 
@@ -115,10 +114,10 @@ def _theme(theme: Theme, team_key: str) -> ThemeChoice:
     return ThemeChoice(theme.key, theme.name, percent)
 
 
-def fresh_draft(brief: BidRound, owner: str) -> BidDraft:
-    """Return what a form starts from: one lot of one pool, reserved, for the whole sprint."""
+def fresh_draft(brief: BidRound, owner: str, tier: Tier = Tier.RESERVED) -> BidDraft:
+    """Return what a form starts from: one lot of one pool for all days of the round."""
     item = DraftItem(offset_days=0, days=brief.days)
-    alternative = DraftAlternative(earliest_start=brief.starts_on, items=(item,))
+    alternative = DraftAlternative(tier=tier, earliest_start=brief.starts_on, items=(item,))
     return BidDraft(alternatives=(alternative,), owner_after_award=owner, ends_on=brief.ends_on)
 
 

@@ -107,6 +107,13 @@ def rounds_ahead(session: Session) -> tuple[RoundBrief, ...]:
     return _all(session, ordered.limit(AHEAD_COUNT))
 
 
+def rounds_open(session: Session) -> tuple[RoundBrief, ...]:
+    """Return the rounds that are open for bids: those of sprints first, then daily rounds."""
+    is_open = _briefs().where(ROUND.c.state == RoundState.OPEN)
+    ordered = is_open.order_by(~is_of_a_sprint(), ROUND.c.starts_on, ROUND.c.key)
+    return _all(session, ordered.limit(AHEAD_COUNT))
+
+
 def rounds_decided(session: Session, until: dt.date | None = None) -> tuple[RoundBrief, ...]:
     """Return the newest decided rounds, newest sprint first; none that starts after `until`."""
     decided = _briefs().where(ROUND.c.state.in_(DECIDED), is_of_a_sprint())

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session, col
 
 from broker.access import Role, TeamRole
+from broker.bids.tables import TeamBidRow
 from broker.holdings.tables import HoldingCutRow
 from broker.notices.tables import NoticeKind
 from broker.notices.writing import (
@@ -28,7 +29,8 @@ from broker.notices.writing import (
 )
 from broker.people.standing import POOL_OWNER, in_force
 from broker.people.tables import PersonRow, RoleGrantRow
-from broker.states import RoundState
+from broker.spot.tables import DailyRoundRow, is_of_a_sprint
+from broker.states import BidState, RoundState
 from broker.tables import AwardRow, BidRow, DeclineRow, RoundRow, RoundTeamRow, RunRow, TeamRow
 
 NEAR = dt.timedelta(hours=48)
@@ -96,6 +98,7 @@ def tell_near_deadlines(session: Session, at: dt.datetime) -> None:
         col(RoundRow.state) == RoundState.OPEN,
         col(RoundRow.closes_at) > at,
         col(RoundRow.closes_at) <= at + NEAR,
+        is_of_a_sprint(),
     )
     for row in session.scalars(open_now.order_by(col(RoundRow.key))).all():
         subject = f"{row.key}/{row.closes_at:%Y-%m-%dT%H:%M:%S}"
@@ -132,10 +135,12 @@ def tell_deadline_changed(session: Session, row: RoundRow, change_id: str, at: d
 
 
 def tell_cancelled(session: Session, row: RoundRow, at: dt.datetime) -> None:
-    """Tell the teams of a round that nothing will be allocated."""
+    """Tell the teams of a round that nothing will be allocated; of a daily one, those that bid."""
     sentence = f"{row.name} is cancelled: nothing is allocated, and holds are given back."
     notice = Notice(NoticeKind.ROUND_CHANGED, f"cancelled/{row.key}", sentence, _round(row))
-    tell(session, _bidders(session, row), notice, at)
+    is_daily = session.get(DailyRoundRow, row.id) is not None
+    told = _with_bids(session, row) if is_daily else _bidders(session, row)
+    tell(session, told, notice, at)
 
 
 def tell_published(session: Session, row: RoundRow, run: RunRow, at: dt.datetime) -> None:
@@ -410,6 +415,13 @@ def _admins(session: Session, besides: Iterable[str]) -> tuple[Recipient, ...]:
 
 def _bidders(session: Session, row: RoundRow) -> tuple[Recipient, ...]:
     teams = select(col(RoundTeamRow.team_id)).where(col(RoundTeamRow.round_id) == row.id)
+    return holders(session, col(RoleGrantRow.team_id).in_(teams))
+
+
+def _with_bids(session: Session, row: RoundRow) -> tuple[Recipient, ...]:
+    teams = select(col(TeamBidRow.team_id)).where(
+        col(TeamBidRow.round_id) == row.id, col(TeamBidRow.state) == BidState.SUBMITTED
+    )
     return holders(session, col(RoleGrantRow.team_id).in_(teams))
 
 

@@ -172,7 +172,11 @@ def _has_moved_on(run: RunRow) -> ColumnElement[bool]:
         col(DailyRoundRow.sprint_round_id) == run.round_id,
         col(DailyRoundRow.round_id) == run.round_id,
     )
-    return exists().where(col(HoldingCutRow.run_id) == run.id) | exists().where(daily)
+    counts = col(RoundRow.state).in_((RoundState.CLOSED, RoundState.PUBLISHED, RoundState.FINISHED))
+    later = col(RoundRow.id) == col(DailyRoundRow.round_id)
+    return exists().where(col(HoldingCutRow.run_id) == run.id) | exists().where(
+        daily, later, counts
+    )
 
 
 def lock_override(session: Session, override_id: str) -> tuple[RoundRow, OverrideRow]:

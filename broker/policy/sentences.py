@@ -124,6 +124,8 @@ def _spot(spot: SpotRules) -> Iterator[Rule]:
     yield Rule(SPOT, "", "Is told before it is preempted", f"{spot.notice_days} days ahead")
     rebate = f"the refund of unused days and {spot.broken_promise_percent} % on top"
     yield Rule(SPOT, "", "A broken promise gives back", rebate)
+    until = f"{spot.daily_close_time} UTC" if spot.daily_close_time else "they take none"
+    yield Rule(SPOT, "", "Daily rounds take late bids until", until)
     for one in spot.release_refunds:
         name = f"Released {one.days_ahead} days ahead or more gives back"
         yield Rule(SPOT, "", name, f"{one.refund_percent} % of the unused days")

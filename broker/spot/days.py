@@ -1,9 +1,11 @@
 """Daily rounds: what is free on the days to come of a running sprint goes to those who wait.
 
-A daily round is a round like any other, announced, bid for and closed in one transaction; the run
-machine then solves, judges, publishes and settles it. Standing awards are its commitments, so it
-hands out free units only. There is at most one for each day of a sprint, and none where nothing
-that is free would serve anybody who waits.
+A daily round is a round like any other, announced, bid for and closed; the run machine then solves,
+judges, publishes and settles it. Where the policy names a time of the day, teams bid in it for spot
+capacity until then; what waits enters at its close, when its offer is said anew. Without such a
+time it is announced and closed in one transaction. Standing awards are its commitments, so it hands
+out free units only. There is at most one for each day of a sprint, and none where nobody bid and
+nothing that is free would serve anybody who waits.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from allocation.folders import PoolLabel, RoundFolder
 from allocation.problem import (
     Alternative,
     Bid,
+    BidKey,
     DayUnits,
     PoolKey,
     Problem,
@@ -35,7 +38,8 @@ from broker.holdings.standing import standing_units
 from broker.importing import content_sha256
 from broker.ledger.accounts import balances
 from broker.ledger.tables import AccountKind
-from broker.rounds import close_round, create_round, lock_round
+from broker.policy.versions import policy_in_force
+from broker.rounds import close_round, create_round, lock_round, renew_offer
 from broker.rounds_by_hand import cancel_round
 from broker.snapshots import frozen_problem
 from broker.spot.tables import DailyRoundRow, is_of_a_sprint
@@ -43,36 +47,132 @@ from broker.spot.waitlists import waiting_keys
 from broker.states import RoundState, move_round
 from broker.tables import BidRow, PoolRow, RoundPoolRow, RoundRow, TeamRow
 
+ONE_DAY = dt.timedelta(days=1)
 TOO_LATE = "Its first day had begun before it was decided."
+NOBODY = "Nobody bid, and nothing that is free would serve anybody who waits."
 
 Free = Mapping[tuple[PoolKey, dt.date], tuple[int, int]]
 """Units that nobody holds, by pool and day: those to reserve, and all of them."""
 
 
+def announce_daily_round(session: Session, sprint_key: str, change: Change) -> str | None:
+    """Let teams bid in the next daily round of a sprint, until the policy's time; return its key.
+
+    None if one takes bids or is being decided, the sprint has no day left for it, or the policy
+    takes no late bids.
+
+    Raises: NotFound.
+    """
+    closes_at = _next_close(session, change.at)
+    if closes_at is None:
+        return None
+    sprint = lock_round(session, sprint_key)
+    today, first = closes_at.date(), max(closes_at.date() + ONE_DAY, sprint.starts_on)
+    if _pending(session, sprint) or not _is_due(session, sprint, first, today):
+        return None
+    problem = replace(_problem(session, sprint, first, today), bids=())
+    return _announce(session, sprint, problem, today, change, closes_at).key
+
+
+def takes_late_bids(session: Session, at: dt.datetime) -> bool:
+    """Say whether the policy in force lets teams bid in daily rounds."""
+    return _next_close(session, at) is not None
+
+
 def open_daily_round(session: Session, sprint_key: str, change: Change) -> str | None:
     """Close a round of what is free after today in a sprint, ready to run; return its key.
 
-    None if today had one, the sprint has no day to come, or nothing free serves who waits. An
-    earlier one that is still not decided when its first day has begun is cancelled.
+    It is the one that takes bids, when its time has come, else a new one. None if today had one,
+    the sprint has no day to come, or nothing free serves who waits and nobody bid. An earlier one
+    that is still not decided when its first day has begun is cancelled.
 
     Raises: NotFound.
     """
     sprint, today = lock_round(session, sprint_key), change.at.astimezone(dt.UTC).date()
     _cancel_late(session, sprint, today, change)
-    first = max(today + dt.timedelta(days=1), sprint.starts_on)
+    first = max(today + ONE_DAY, sprint.starts_on)
+    pending = _pending(session, sprint)
+    if pending is not None:
+        return _close_pending(session, sprint, pending, change)
     if not _is_due(session, sprint, first, today):
         return None
     problem = _problem(session, sprint, first, today)
     if not problem.bids:
         return None
-    offer = _described(session, sprint, problem, today)
-    row = create_round(session, offer, change, imported_sha256=content_sha256(offer))
-    session.add(DailyRoundRow(round_id=row.id, sprint_round_id=sprint.id, day=today))
+    row = _announce(session, sprint, problem, today, change)
+    _close(session, sprint, row, problem, change)
+    return row.key
+
+
+def _close_pending(
+    session: Session, sprint: RoundRow, pending: RoundRow, change: Change
+) -> str | None:
+    """Close a round that takes bids, if its time has come; it is cancelled if there are none."""
+    row = lock_round(session, pending.key)
+    if row.closes_at is None or change.at < row.closes_at:
+        return None
+    problem = _problem(session, sprint, row.starts_on, row.closes_at.astimezone(dt.UTC).date())
+    has_bids = session.scalars(
+        select(col(BidRow.id)).where(col(BidRow.round_id) == row.id).limit(1)
+    ).first()
+    if not problem.bids and not has_bids:
+        cancel_round(session, service(change.actor), row.key, NOBODY, change.at)
+        return None
+    renew_offer(session, row, problem)
+    _close(session, sprint, row, problem, change)
+    return row.key
+
+
+def _announce(
+    session: Session,
+    sprint: RoundRow,
+    problem: Problem,
+    day: dt.date,
+    change: Change,
+    closes_at: dt.datetime | None = None,
+) -> RoundRow:
+    """Open a daily round of a sprint; it endows nobody and names what teams have available."""
+    offer = _described(session, sprint, problem, day)
+    row = create_round(
+        session, offer, change, closes_at=closes_at, imported_sha256=content_sha256(offer)
+    )
+    session.add(DailyRoundRow(round_id=row.id, sprint_round_id=sprint.id, day=day))
     session.flush()
     move_round(session, row, RoundState.OPEN, change, opens_at=change.at)
-    store_bids(session, directory_of(session, row), problem.bids, offer.titles, change)
+    return row
+
+
+def _close(
+    session: Session, sprint: RoundRow, row: RoundRow, problem: Problem, change: Change
+) -> None:
+    """Let the bids that wait enter a daily round, and close it."""
+    store_bids(
+        session, directory_of(session, row), problem.bids, _titles(session, sprint, problem), change
+    )
     close_round(session, row.key, change)
-    return row.key
+
+
+def _next_close(session: Session, at: dt.datetime) -> dt.datetime | None:
+    """Return when the next daily round closes by the policy in force; None if it takes no bids."""
+    in_force = policy_in_force(session, at)
+    spot = in_force.policy.spot if in_force else None
+    if spot is None or spot.daily_close_time is None:
+        return None
+    time = dt.time.fromisoformat(spot.daily_close_time)
+    today = dt.datetime.combine(at.astimezone(dt.UTC).date(), time, dt.UTC)
+    return today if at < today else today + ONE_DAY
+
+
+def _pending(session: Session, sprint: RoundRow) -> RoundRow | None:
+    """Return the daily round of a sprint that takes bids; None if there is none."""
+    is_pending = (
+        select(RoundRow)
+        .join(DailyRoundRow, col(DailyRoundRow.round_id) == col(RoundRow.id))
+        .where(
+            col(DailyRoundRow.sprint_round_id) == sprint.id, col(RoundRow.state) == RoundState.OPEN
+        )
+    )
+    return session.scalars(is_pending).first()
 
 
 def _is_due(session: Session, sprint: RoundRow, first: dt.date, today: dt.date) -> bool:
@@ -90,7 +190,7 @@ def _cancel_late(session: Session, sprint: RoundRow, today: dt.date, change: Cha
         .join(DailyRoundRow, col(DailyRoundRow.round_id) == col(RoundRow.id))
         .where(
             col(DailyRoundRow.sprint_round_id) == sprint.id,
-            col(RoundRow.state) == RoundState.CLOSED,
+            col(RoundRow.state).in_((RoundState.OPEN, RoundState.CLOSED)),
             col(RoundRow.starts_on) <= today,
         )
     )
@@ -198,21 +298,22 @@ def _fits(way: Alternative, start: dt.date, free: Free) -> bool:
     return all(units <= free.get(place, (0, 0))[which] for place, units in used.items())
 
 
-def _described(session: Session, sprint: RoundRow, problem: Problem, today: dt.date) -> RoundFolder:
+def _described(session: Session, sprint: RoundRow, problem: Problem, day: dt.date) -> RoundFolder:
     """Name everything as the sprint's round names it."""
     names = dict(session.execute(select(col(TeamRow.key), col(TeamRow.name))).all())
-    titles = dict(
-        session.execute(
-            select(col(BidRow.key), col(BidRow.title)).where(col(BidRow.round_id) == sprint.id)
-        ).all()
-    )
     return RoundFolder(
         problem=problem,
-        name=f"{sprint.name}, free on {today:%-d %B}",
+        name=f"{sprint.name}, free on {day:%-d %B}",
         pools=_labels(session, sprint),
         teams={team.key: names[team.key] for team in problem.teams},
-        titles={bid.key: titles[bid.key] for bid in problem.bids},
+        titles=_titles(session, sprint, problem),
     )
+
+
+def _titles(session: Session, sprint: RoundRow, problem: Problem) -> dict[BidKey, str]:
+    rows = select(col(BidRow.key), col(BidRow.title)).where(col(BidRow.round_id) == sprint.id)
+    titles = dict(session.execute(rows).all())
+    return {bid.key: titles[bid.key] for bid in problem.bids}
 
 
 def _labels(session: Session, sprint: RoundRow) -> dict[PoolKey, PoolLabel]:

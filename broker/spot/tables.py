@@ -9,8 +9,10 @@ import datetime as dt
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Integer, Text, UniqueConstraint, exists
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, col
 
+from broker.states import RoundState
 from broker.tables import STRICT, Day, Instant, RoundRow, Table, at_least, one_of
 
 
@@ -49,3 +51,14 @@ class DailyRoundRow(Table, table=True):
 def is_of_a_sprint() -> ColumnElement[bool]:
     """Say which rounds hand out a sprint, and are no daily rounds."""
     return ~exists().where(col(DailyRoundRow.round_id) == col(RoundRow.id))
+
+
+def has_daily_round_to_close(at: dt.datetime) -> ColumnElement[bool]:
+    """Say which rounds have a daily round that takes bids and closes at a moment or before it."""
+    daily = aliased(RoundRow)
+    return exists().where(
+        col(DailyRoundRow.sprint_round_id) == col(RoundRow.id),
+        col(daily.id) == col(DailyRoundRow.round_id),
+        col(daily.state) == RoundState.OPEN,
+        col(daily.closes_at) <= at,
+    )

@@ -157,6 +157,7 @@ def test_a_day_is_not_cleared_where_nothing_free_would_serve_who_waits(market: D
     won, lost = a_scarce_sprint(market)
     wait(market, lost)
     release(market, won, 2, day(2))
+    tick_at(market, THE_DAY_BEFORE)
     before = row_counts(market)
     assert tick_at(market, THE_DAY_BEFORE) == []
     assert row_counts(market) == before
