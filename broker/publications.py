@@ -18,6 +18,7 @@ from broker.access_grants.issuing import issue_access
 from broker.audit import Change
 from broker.directory import bid_ids_of, pool_ids_of
 from broker.experts.naming import name_experts
+from broker.holdings.contests import settle_contest, without_holders
 from broker.ledger.holds import settle_round
 from broker.ledger.overriding import Superseded, resettle_round
 from broker.notices.causes import tell_overridden, tell_published
@@ -44,7 +45,7 @@ def publish_outcome(
 
     Raises: Overdrawn if a team cannot pay, in which case nothing of all this is written.
     """
-    store_outcome(session, row, run, outcome)
+    store_outcome(session, row, run, without_holders(session, row, outcome))
     issue_access(session, row, run, change)
     name_experts(session, row, run, change)
     if superseded is None:
@@ -53,6 +54,7 @@ def publish_outcome(
         resettle_round(session, run, superseded, change)
     facts = {"outcome_sha256": outcome.report.outcome_sha256, "revision": run.revision}
     move_run(session, run, RunState.PUBLISHED, change, facts=facts)
+    settle_contest(session, row, outcome, change)
     if superseded is None:
         tell_published(session, row, run, change.at)
     else:

@@ -22,7 +22,7 @@ from broker.tables import AwardRow, BidRow, ListPriceRow, PoolRow, RunRow, TeamR
 
 
 def keep_outcome(session: Session, run: RunRow, outcome: Outcome) -> None:
-    """Keep the outcome of a checked run that is not published."""
+    """Keep the outcome of a checked run that is not published, or that decides about awards."""
     document = canonical_json(outcome_document(outcome)).decode()
     session.add(RunOutcomeRow(run_id=run.id, document=document))
     session.flush()

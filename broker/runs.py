@@ -43,7 +43,7 @@ from broker.rounds import close_round, find_round, lock_round
 from broker.run_outcomes import keep_outcome
 from broker.run_requests import ask_again, meet_request
 from broker.snapshots import frozen_problem
-from broker.spot.tables import DailyRoundRow
+from broker.spot.tables import DailyRoundRow, RecoveryRoundRow
 from broker.states import RoundState, RunPurpose, RunState, move_round, move_run
 from broker.tables import RoundRow, RunRow, RunStageRow
 
@@ -170,10 +170,12 @@ def _claim(
 def _pricing_of(session: Session, row: RoundRow) -> Pricing | None:
     """Return the pricing of the policy that a round froze; a round from files has none.
 
-    A daily round was made here, though its bids keep their value scores as those of files do.
+    A round during a sprint was made here, though its bids keep their value scores as those of files
+    do.
     """
     in_force = policy_of_round(session, row)
-    is_from_files = row.imported_sha256 is not None and not session.get(DailyRoundRow, row.id)
+    is_made_here = any(session.get(table, row.id) for table in (DailyRoundRow, RecoveryRoundRow))
+    is_from_files = row.imported_sha256 is not None and not is_made_here
     if in_force is None or is_from_files:
         return None
     return in_force.policy.pricing_rule
@@ -289,7 +291,7 @@ def _check(session: Session, claim: _Claim, outcome: Outcome, change: Change) ->
             round_key=claim.round_key,
         )
     keep_check(session, run, outcome, change)
-    if run.purpose == RunPurpose.REHEARSAL:
+    if run.purpose == RunPurpose.REHEARSAL or outcome.report.contest is not None:
         keep_outcome(session, run, outcome)
 
 

@@ -38,6 +38,7 @@ from allocation.wire import (
 from broker.audit import Change
 from broker.bids.tables import AskedPoolRow
 from broker.errors import NotFound
+from broker.holdings.holders import with_contest
 from broker.policy.tables import BarredAlternativeRow
 from broker.pools.tables import CapacityAmendmentRow
 from broker.states import RoundState
@@ -115,7 +116,7 @@ def _is_amended(session: Session, row: RoundRow) -> bool:
 
 def problem_of(session: Session, row: RoundRow) -> Problem:
     """Return what a round asks as its rows stand now, without what a rule of its policy bars."""
-    return Problem(
+    problem = Problem(
         round_key=RoundKey(row.key),
         starts_on=row.starts_on,
         days=row.days,
@@ -127,6 +128,7 @@ def problem_of(session: Session, row: RoundRow) -> Problem:
         nonce=row.nonce,
         floor_ratio=row.floor_ratio,
     )
+    return with_contest(session, row, problem)
 
 
 def _pools(session: Session, row: RoundRow) -> tuple[Pool, ...]:

@@ -33,12 +33,13 @@ from broker.rounds import close_round, finish_round, lock_round, open_round
 from broker.runs import Ran, ReportProgress, Solve, run_round
 from broker.solving import solve_override
 from broker.spot.days import announce_daily_round, open_daily_round, takes_late_bids
-from broker.spot.tables import has_daily_round_to_close, is_of_a_sprint
+from broker.spot.recoveries import open_recovery_round
+from broker.spot.tables import CapacityLossRow, has_daily_round_to_close, is_of_a_sprint
 from broker.spot.waitlists import is_waiting
 from broker.sprints.announcing import announce_sprint, due_sprints
 from broker.sprints.rules import Sprint
 from broker.states import RoundState, RunPurpose, RunState
-from broker.tables import BidRow, RoundRow, RunRow
+from broker.tables import BidRow, RoundPoolRow, RoundRow, RunRow
 
 FIRST_PAUSE = dt.timedelta(minutes=1)
 LONGEST_PAUSE = dt.timedelta(hours=1)
@@ -51,6 +52,7 @@ class Deed(StrEnum):
 
     ANNOUNCED = "announced"
     OPENED = "opened"
+    RECOVERED = "recovered"
     CLEARED = "cleared"
     CLOSED = "closed"
     REHEARSED = "rehearsed"
@@ -189,6 +191,16 @@ def _goes_on(at: dt.datetime) -> ColumnElement[bool]:
     return is_published & ~has_daily_round_to_close(dt.datetime.max.replace(tzinfo=at.tzinfo))
 
 
+def _breaks(at: dt.datetime) -> ColumnElement[bool]:
+    """Say in which running sprints capacity is lost from today on."""
+    lost = exists().where(
+        col(RoundPoolRow.round_id) == col(RoundRow.id),
+        col(RoundPoolRow.pool_id) == col(CapacityLossRow.pool_id),
+        col(CapacityLossRow.last_day) >= at.date(),
+    )
+    return (col(RoundRow.state) == RoundState.PUBLISHED) & lost & is_of_a_sprint()
+
+
 # --- what is done ------------------------------------------------------------------------------
 
 
@@ -228,6 +240,15 @@ def _finish(ticker: Ticker, key: str) -> Ticked | None:
         return is_due and finish_round(session, key, change)
 
     return _told(key, Deed.FINISHED, "is finished", is_new=transact(ticker.db, work))
+
+
+def _recover(ticker: Ticker, key: str) -> Ticked | None:
+    def work(session: Session) -> str | None:
+        return open_recovery_round(session, key, _now(ticker, session))
+
+    recovery = transact(ticker.db, work)
+    words = "is closed: it says who keeps what where capacity is lost"
+    return _told(recovery or key, Deed.RECOVERED, words, is_new=recovery is not None)
 
 
 def _clear(ticker: Ticker, key: str) -> Ticked | None:
@@ -339,6 +360,7 @@ _STEPS: tuple[tuple[Callable[[dt.datetime], ColumnElement[bool]], Act], ...] = (
     (_opens, _open),
     (_closes, _close),
     (_rehearses, _rehearse),
+    (_breaks, _recover),
     (_waits, _clear),
     (_runs, _run),
     (_goes_on, _take_bids),

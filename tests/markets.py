@@ -6,12 +6,14 @@ The solver here is the better baseline with a certificate that is right: real ou
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
+from allocation.engine.contests import contest_outcome
 from allocation.folders import PoolLabel, RoundFolder
 from allocation.options import Options, Progress
 from allocation.outcome import Outcome
@@ -76,7 +78,9 @@ def bring_bid(session: Session, wish: PlaceBid, change: Change) -> str:
 def better_baseline(
     problem: Problem, options: Options, report_progress: Callable[[Progress], None]
 ) -> Outcome:
-    """Answer a round with the better of the two simple rules."""
+    """Answer a round with the better of the two simple rules; a contest by its goals."""
+    if problem.contest is not None:
+        return contest_outcome(problem, options, time.monotonic, report_progress)
     outcome = a_judged_outcome(problem, pricing=options.pricing)
     report_progress(Progress("baselines", outcome.report.value, outcome.report.bound, 0.25))
     return outcome

@@ -35,6 +35,7 @@ class Mark(StrEnum):
     RESERVED = "reserved"
     SPOT = "spot"
     SPOT_ON_RESERVED = "spot-on-reserved"
+    LOST = "lost"
     FREE = "free"
 
 
@@ -152,13 +153,14 @@ def shares_of_width(amounts: Sequence[int], width: float) -> tuple[float, ...]:
 
 
 def stretches_of(use: DayUse, width: float) -> tuple[Stretch, ...]:
-    """Divide a cell between what was held before, reserved, spot and free units."""
+    """Divide a cell between what was held before, reserved, spot, lost and free units."""
     amounts = (
         (Mark.HELD, use.held_units),
         (Mark.RESERVED, use.reserved_used_units),
         (Mark.SPOT_ON_RESERVED, use.spot_on_reserved_units),
         (Mark.SPOT, use.spot_used_units - use.spot_on_reserved_units),
-        (Mark.FREE, use.free_units),
+        (Mark.LOST, use.lost_units),
+        (Mark.FREE, max(0, use.free_units)),
     )
     return stack(amounts, width)
 
@@ -267,7 +269,8 @@ def _pool_amounts(row: Row) -> tuple[tuple[Mark, int], ...]:
         (Mark.RESERVED, row["reserved_used_unit_days"]),
         (Mark.SPOT_ON_RESERVED, on_reserved),
         (Mark.SPOT, row["spot_used_unit_days"] - on_reserved),
-        (Mark.FREE, row["free_unit_days"]),
+        (Mark.LOST, row["lost_unit_days"]),
+        (Mark.FREE, max(0, row["free_unit_days"])),
     )
 
 

@@ -41,9 +41,12 @@ class Opening:
 def check_submissions(session: Session, row: RoundRow) -> Iterator[str]:
     """Say where a closed round differs from what was committed to. Raises: NotFound if not closed.
 
-    An alternative that a rule of the policy barred at the close is not missing.
+    An alternative that a rule of the policy barred at the close is not missing. Awards that compete
+    in the round were bid for in another one.
     """
-    frozen: dict[str, Bid] = {bid.key: bid for bid in frozen_problem(session, row).bids}
+    problem = frozen_problem(session, row)
+    held = problem.contest.holders if problem.contest else ()
+    frozen: dict[str, Bid] = {bid.key: bid for bid in problem.bids if bid.key not in held}
     barred = _barred(session, row)
     for opening in openings_of(session, row):
         where = f"Round {row.key}, bid {opening.bid_key}"

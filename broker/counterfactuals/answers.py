@@ -28,6 +28,7 @@ from broker.counterfactuals.tables import CounterfactualRow
 from broker.errors import NotFound, Refused
 from broker.policy.rules import BARRED_REASONS
 from broker.rounds import find_round
+from broker.run_outcomes import kept_outcome
 from broker.runs import market_run
 from broker.snapshots import frozen_problem
 from broker.tables import AwardRow, BidRow, DeclineRow, ListPriceRow, PoolRow, RoundRow, RunRow
@@ -96,6 +97,7 @@ def write_estimates(session: Session, decided: Decided) -> None:
     rows = [
         {"run_id": decided.run_id, "bid_id": ids[key], "standing": standing} | bounds
         for key, standing, bounds in _estimates(decided)
+        if key in ids
     ]
     if rows:
         session.execute(insert(CounterfactualRow), rows)
@@ -248,7 +250,13 @@ def _bid_ids(session: Session, run_id: str) -> dict[BidKey, str]:
 
 
 def _outcome(session: Session, run: RunRow) -> Outcome:
-    """Read an outcome back in its own order; databases sort texts in ways of their own."""
+    """Read an outcome back in its own order; databases sort texts in ways of their own.
+
+    Of a round in which awards competed it was kept whole, for what they kept is written nowhere.
+    """
+    kept = kept_outcome(session, run.id)
+    if kept is not None and kept.report.contest is not None:
+        return kept
     return Outcome(
         awards=tuple(sorted(_awards(session, run), key=lambda award: award.bid_key)),
         declines=tuple(sorted(_declines(session, run), key=lambda decline: decline.bid_key)),

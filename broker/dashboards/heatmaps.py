@@ -31,6 +31,7 @@ class DayUse:
     spot_on_reserved_units: int
     free_units: int
     reserved_free_units: int
+    lost_units: int = 0
 
     @property
     def units(self) -> int:

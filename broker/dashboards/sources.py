@@ -30,7 +30,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from allocation.problem import Tier
 from broker.bids.tables import AskedPoolRow
 from broker.holdings.tables import HoldingCutRow
-from broker.spot.tables import DailyRoundRow
+from broker.spot.tables import CapacityLossRow, DailyRoundRow
 from broker.states import RoundState, RunState
 from broker.tables import Day, Table, Whole
 
@@ -51,6 +51,7 @@ RUN_STAGE = _TABLES["run_stage"]
 AWARD = _TABLES["award"]
 DECLINE = _TABLES["decline"]
 LIST_PRICE = _TABLES["list_price"]
+LOSS = CapacityLossRow.metadata.tables[CapacityLossRow.__tablename__]
 DAILY = DailyRoundRow.metadata.tables[DailyRoundRow.__tablename__]
 CUT = HoldingCutRow.metadata.tables[HoldingCutRow.__tablename__]
 

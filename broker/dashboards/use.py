@@ -1,7 +1,8 @@
 """Who uses how much of what a round offers: per pool and day, and per pool over the sprint.
 
 A cell's units are what earlier awards still hold, what reserved and spot awards of the round use,
-and the rest, which is free. Spot awards fill the spot units first, then unsold reserved units.
+what is lost, and the rest, which is free. Spot awards fill the spot units first, then unsold
+reserved units.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, cast, func, select
 
 from allocation.problem import Tier
 from broker.dashboards.listings import Column, Kind, Subject, Table
 from broker.dashboards.sources import (
     CAPACITY,
     COMMITMENT,
+    LOSS,
     POOL,
     PUBLISHED_RUN,
     ROUND_POOL,
@@ -28,6 +30,7 @@ from broker.dashboards.sources import (
     wanted_per_pool,
     when,
 )
+from broker.tables import Whole
 
 KINDS = ("compute", "expert", "data")
 POOL_COLUMNS = (
@@ -44,6 +47,7 @@ DAY_COLUMNS = (
     Column("reserved_used_units", "Reserved in use", Kind.COUNT),
     Column("spot_used_units", "Spot in use", Kind.COUNT),
     Column("spot_on_reserved_units", "of it on reserved", Kind.COUNT),
+    Column("lost_units", "Lost", Kind.COUNT),
     Column("free_units", "Free", Kind.COUNT),
     Column("reserved_free_units", "of it to reserve", Kind.COUNT, shown=False),
 )
@@ -78,8 +82,8 @@ def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
     reserved, spot = or_zero(awarded.c.reserved), or_zero(awarded.c.spot)
     beyond_spot = spot + held_spot - CAPACITY.c.spot_units
     on_reserved = smaller(case((beyond_spot > 0, beyond_spot), else_=0), spot)
-    held = held_reserved + held_spot
-    free = CAPACITY.c.reserved_units + CAPACITY.c.spot_units - held - reserved - spot
+    held, lost = held_reserved + held_spot, or_zero(_lost())
+    free = CAPACITY.c.reserved_units + CAPACITY.c.spot_units - held - reserved - spot - lost
     return (
         CAPACITY.c.reserved_units,
         CAPACITY.c.spot_units,
@@ -87,11 +91,21 @@ def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
         reserved.label("reserved_used_units"),
         spot.label("spot_used_units"),
         on_reserved.label("spot_on_reserved_units"),
+        lost.label("lost_units"),
         free.label("free_units"),
         smaller(CAPACITY.c.reserved_units - held_reserved - reserved, free).label(
             "reserved_free_units"
         ),
     )
+
+
+def _lost() -> ColumnElement[Any]:
+    """Add up what is lost of a pool on a day."""
+    told = select(cast(func.sum(LOSS.c.units), Whole)).where(
+        LOSS.c.pool_id == CAPACITY.c.pool_id,
+        CAPACITY.c.day.between(LOSS.c.first_day, LOSS.c.last_day),
+    )
+    return told.correlate(CAPACITY).scalar_subquery()
 
 
 def _awarded_per_day(round_id: str) -> CTE:
@@ -157,6 +171,7 @@ POOL_USE_COLUMNS = (
     Column("reserved_used_unit_days", "Reserved in use", Kind.COUNT),
     Column("spot_used_unit_days", "Spot in use", Kind.COUNT),
     Column("spot_on_reserved_unit_days", "of it on reserved", Kind.COUNT),
+    Column("lost_unit_days", "Lost", Kind.COUNT),
     Column("free_unit_days", "Free", Kind.COUNT),
     Column("reserved_free_unit_days", "of it to reserve", Kind.COUNT),
     Column("wanted_unit_days", "Wanted units × days", Kind.COUNT),

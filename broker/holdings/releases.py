@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from broker.access import Action, Actor, require
-from broker.audit import Change, record
+from broker.audit import Change
 from broker.errors import InvalidInput, Refused
-from broker.experts.cuts import fit_hours
 from broker.holdings.awards import HeldAward, cuts_of, find_award, lock_award, lots_left
+from broker.holdings.cutting import Cut, cut_award
 from broker.holdings.shares import refund_percent
 from broker.holdings.tables import CutCause, HoldingCutRow
-from broker.ledger.holds import Refund, refund_award
-from broker.notices.causes import tell_award_cut
 from broker.policy.versions import policy_of_round
 from broker.rounds import lock_round
 
@@ -73,11 +71,9 @@ def release_award(session: Session, actor: Actor, wish: ReleaseAward, at: dt.dat
     findings = list(_findings(award, cuts, wish, _today(at)))
     if findings:
         raise InvalidRelease(award.bid.key, findings)
-    cut = _cut(session, award, wish, Change(actor.id, at))
-    fit_hours(session, award, (*cuts, cut), Change(actor.id, at))
-    _refund(session, award, cut, Change(actor.id, at))
-    tell_award_cut(session, award.bid, cut, at)
-    return _released(cut)
+    percent = _percent(session, award, wish, at)
+    cut = Cut(CutCause.RELEASED, wish.lots, wish.from_day, percent)
+    return _released(cut_award(session, award, cuts, cut, Change(actor.id, at)))
 
 
 def _findings(
@@ -96,41 +92,10 @@ def _findings(
         yield f"from_day: choose a day from {first} to {award.paid.last_day}."
 
 
-def _cut(session: Session, award: HeldAward, wish: ReleaseAward, change: Change) -> HoldingCutRow:
+def _percent(session: Session, award: HeldAward, wish: ReleaseAward, at: dt.datetime) -> int:
     policy = policy_of_round(session, award.round)
-    ahead = (wish.from_day - _today(change.at)).days
-    percent = refund_percent(policy.policy if policy else None, ahead)
-    cut = HoldingCutRow(
-        run_id=award.row.run_id,
-        bid_id=award.row.bid_id,
-        number=wish.follows + 1,
-        cause=CutCause.RELEASED,
-        lots=wish.lots,
-        from_day=wish.from_day,
-        refund_percent=percent,
-        refund_credits=award.paid.refund_credits(wish.lots, wish.from_day, percent),
-        cut_by=change.actor,
-        cut_at=change.at,
-    )
-    session.add(cut)
-    session.flush()
-    facts = {name: getattr(cut, name) for name in ("number", "lots", "refund_credits")}
-    subject = f"award:{cut.run_id}/{cut.bid_id}"
-    record(session, change, f"award.{cut.cause}", subject, from_day=str(cut.from_day), **facts)
-    return cut
-
-
-def _refund(session: Session, award: HeldAward, cut: HoldingCutRow, change: Change) -> None:
-    if not cut.refund_credits:
-        return
-    refund = Refund(
-        f"{cut.run_id}/{cut.bid_id}/{cut.number}",
-        cut.run_id,
-        cut.bid_id,
-        cut.refund_credits,
-        f"{cut.lots} of {award.row.lots} lots {cut.cause} from {cut.from_day} on",
-    )
-    refund_award(session, refund, change)
+    ahead = (wish.from_day - _today(at)).days
+    return refund_percent(policy.policy if policy else None, ahead)
 
 
 def _check_followed(cuts: Sequence[HoldingCutRow], wish: ReleaseAward) -> None:

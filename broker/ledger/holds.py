@@ -199,12 +199,23 @@ def _awarded(session: Session, refund: Refund) -> tuple[AwardRow, RunRow, str]:
 
 
 def _check_refund(session: Session, refund: Refund, award: AwardRow) -> None:
-    """Refuse to give back more than was paid; the spent account is locked until we are done."""
+    """Refuse to give back more than was paid."""
+    left = refundable_credits(session, award)
+    if refund.amount_credits > left:
+        raise Refused(
+            f"{refund.amount_credits} credits cannot go back for bid {refund.bid_id}: "
+            f"{left} of its payment are left.",
+            hint="Refund at most that.",
+        )
+
+
+def refundable_credits(session: Session, award: AwardRow) -> int:
+    """Return what of a payment has not come back; the spent account is locked until we are done."""
     balances(session, SPENT)
     of_award = (
         col(JournalRow.kind) == JournalKind.REFUND,
-        col(JournalRow.run_id) == refund.run_id,
-        col(TransferRow.bid_id) == refund.bid_id,
+        col(JournalRow.run_id) == award.run_id,
+        col(TransferRow.bid_id) == award.bid_id,
         col(TransferRow.debit_account).startswith(f"{SPENT}/"),
     )
     before = (
@@ -212,10 +223,4 @@ def _check_refund(session: Session, refund: Refund, award: AwardRow) -> None:
         .join(JournalRow, col(JournalRow.number) == col(TransferRow.journal_number))
         .where(*of_award)
     )
-    left = award.payment_credits - int(session.scalar(before) or 0)
-    if refund.amount_credits > left:
-        raise Refused(
-            f"{refund.amount_credits} credits cannot go back for bid {refund.bid_id}: "
-            f"{left} of its payment are left.",
-            hint="Refund at most that.",
-        )
+    return award.payment_credits - int(session.scalar(before) or 0)

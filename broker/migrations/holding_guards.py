@@ -17,12 +17,12 @@ TO_COME = "only days to come of an award are cut"
 STAYS = "a holding_cut row is never changed or deleted"
 _CUTS = "FROM holding_cut WHERE run_id = NEW.run_id AND bid_id = NEW.bid_id"
 _AWARD = "FROM award WHERE run_id = NEW.run_id AND bid_id = NEW.bid_id"
-_LAST = (
+LAST = (
     "SELECT {last_day} FROM award JOIN item ON item.bid_id = award.bid_id "
     "AND item.number = award.alternative "
     "WHERE award.run_id = NEW.run_id AND award.bid_id = NEW.bid_id"
 )
-_DAYS = {
+DAYS = {
     "sqlite": (
         "substr(NEW.cut_at, 1, 10)",
         "max(date(award.start, (item.offset_days + item.days - 1) || ' days'))",
@@ -42,7 +42,7 @@ def _guards(cut_on: str, last_day: str) -> Iterator[Guard]:
     yield Guard("holding_cut_published", "holding_cut", "INSERT", state, PUBLISHED)
     held = f"(SELECT coalesce(sum(lots), 0) + NEW.lots {_CUTS}) > (SELECT lots {_AWARD})"
     yield Guard("holding_cut_held", "holding_cut", "INSERT", held, HELD)
-    last = _LAST.replace("{last_day}", last_day)
+    last = LAST.replace("{last_day}", last_day)
     past = (
         f"NEW.from_day <= {cut_on} OR NEW.from_day > ({last}) "
         f"OR NEW.from_day < (SELECT start {_AWARD})"
@@ -52,5 +52,5 @@ def _guards(cut_on: str, last_day: str) -> Iterator[Guard]:
     yield Guard("holding_cut_delete", "holding_cut", "DELETE", ALWAYS, STAYS)
 
 
-RAISED = {dialect: raised(_guards(*words))[dialect] for dialect, words in _DAYS.items()}
-TAKEN_DOWN = {dialect: taken_down(_guards(*words))[dialect] for dialect, words in _DAYS.items()}
+RAISED = {dialect: raised(_guards(*words))[dialect] for dialect, words in DAYS.items()}
+TAKEN_DOWN = {dialect: taken_down(_guards(*words))[dialect] for dialect, words in DAYS.items()}

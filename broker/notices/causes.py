@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from broker.access import Role, TeamRole
 from broker.bids.tables import TeamBidRow
-from broker.holdings.tables import HoldingCutRow
+from broker.holdings.tables import CutCause, HoldingCutRow
 from broker.notices.tables import NoticeKind
 from broker.notices.writing import (
     Notice,
@@ -237,12 +237,23 @@ def settle_delivery(session: Session, bid_id: str, version: int, at: dt.datetime
 # --- awards ------------------------------------------------------------------------------------
 
 
-def tell_award_cut(session: Session, bid: BidRow, cut: HoldingCutRow, at: dt.datetime) -> None:
+_CUT = {
+    CutCause.RELEASED: "released",
+    CutCause.PREEMPTED: "preempted",
+    CutCause.CAPACITY_LOST: "lost with their capacity",
+}
+"""What became of lots that an award holds no more."""
+
+
+def tell_award_cut(
+    session: Session, bid: BidRow, cut: HoldingCutRow, because: str, at: dt.datetime
+) -> None:
     """Tell a team that an award of it holds less from a day on, why, and what came back."""
     back = counted(cut.refund_credits, "credit")
+    became = _CUT[CutCause(cut.cause)]
     sentence = (
-        f"{counted(cut.lots, 'lot')} of award {bid.key} {_was(cut.lots)} {cut.cause} from "
-        f"{cut.from_day} on; {back} came back."
+        f"{counted(cut.lots, 'lot')} of award {bid.key} {_was(cut.lots)} {became} from "
+        f"{cut.from_day} on; {back} came back.{because and f' {because}'}"
     )
     people = _people_of(session, [bid.team_id])[bid.team_id]
     subject = f"{cut.run_id}/{cut.bid_id}/{cut.number}"

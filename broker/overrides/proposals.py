@@ -29,7 +29,7 @@ from broker.overrides.decisions import approved_overrides, pins
 from broker.overrides.tables import OverrideKind, OverrideRow, OverrideState
 from broker.rounds import lock_round
 from broker.runs import published_run
-from broker.spot.tables import DailyRoundRow
+from broker.spot.tables import DailyRoundRow, RecoveryRoundRow
 from broker.states import RoundState, RunState, move_run
 from broker.tables import AwardRow, BidRow, RoundRow, RunRow
 from broker.texts import findings_in_text
@@ -168,15 +168,16 @@ def overridable_run(session: Session, row: RoundRow) -> RunRow:
 
 def _has_moved_on(run: RunRow) -> ColumnElement[bool]:
     """Say whether the market went on after a run: awards were cut, or daily rounds rest on it."""
-    daily = or_(
-        col(DailyRoundRow.sprint_round_id) == run.round_id,
-        col(DailyRoundRow.round_id) == run.round_id,
-    )
     counts = col(RoundRow.state).in_((RoundState.CLOSED, RoundState.PUBLISHED, RoundState.FINISHED))
-    later = col(RoundRow.id) == col(DailyRoundRow.round_id)
-    return exists().where(col(HoldingCutRow.run_id) == run.id) | exists().where(
-        daily, later, counts
+    during = (
+        exists().where(
+            or_(col(table.sprint_round_id) == run.round_id, col(table.round_id) == run.round_id),
+            col(RoundRow.id) == col(table.round_id),
+            counts,
+        )
+        for table in (DailyRoundRow, RecoveryRoundRow)
     )
+    return or_(exists().where(col(HoldingCutRow.run_id) == run.id), *during)
 
 
 def lock_override(session: Session, override_id: str) -> tuple[RoundRow, OverrideRow]:

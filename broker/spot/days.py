@@ -18,7 +18,7 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from allocation.folders import PoolLabel, RoundFolder
+from allocation.folders import RoundFolder
 from allocation.problem import (
     Alternative,
     Bid,
@@ -42,10 +42,13 @@ from broker.policy.versions import policy_in_force
 from broker.rounds import close_round, create_round, lock_round, renew_offer
 from broker.rounds_by_hand import cancel_round
 from broker.snapshots import frozen_problem
+from broker.spot.losses import fitting, lost_units, without
+from broker.spot.offers import labels_of, team_names
+from broker.spot.recoveries import is_undecided, short_now
 from broker.spot.tables import DailyRoundRow, is_of_a_sprint
 from broker.spot.waitlists import waiting_keys
 from broker.states import RoundState, move_round
-from broker.tables import BidRow, PoolRow, RoundPoolRow, RoundRow, TeamRow
+from broker.tables import BidRow, RoundRow, TeamRow
 
 ONE_DAY = dt.timedelta(days=1)
 TOO_LATE = "Its first day had begun before it was decided."
@@ -110,6 +113,8 @@ def _close_pending(
     """Close a round that takes bids, if its time has come; it is cancelled if there are none."""
     row = lock_round(session, pending.key)
     if row.closes_at is None or change.at < row.closes_at:
+        return None
+    if is_undecided(session, sprint) or short_now(session, sprint, row.starts_on):
         return None
     problem = _problem(session, sprint, row.starts_on, row.closes_at.astimezone(dt.UTC).date())
     has_bids = session.scalars(
@@ -181,7 +186,9 @@ def _is_due(session: Session, sprint: RoundRow, first: dt.date, today: dt.date) 
     if first >= sprint.starts_on + dt.timedelta(days=sprint.days):
         return False
     is_sprint = select(col(RoundRow.id)).where(col(RoundRow.id) == sprint.id, is_of_a_sprint())
-    return bool(session.scalars(is_sprint).first()) and not _is_in_the_way(session, sprint, today)
+    if not session.scalars(is_sprint).first() or short_now(session, sprint, today):
+        return False
+    return not _had_one(session, sprint, today) and not is_undecided(session, sprint)
 
 
 def _cancel_late(session: Session, sprint: RoundRow, today: dt.date, change: Change) -> None:
@@ -198,22 +205,21 @@ def _cancel_late(session: Session, sprint: RoundRow, today: dt.date, change: Cha
         cancel_round(session, service(change.actor), key, TOO_LATE, change.at)
 
 
-def _is_in_the_way(session: Session, sprint: RoundRow, today: dt.date) -> bool:
-    """Say whether today had a daily round, or an earlier one is not decided yet."""
-    others = (
-        select(col(DailyRoundRow.day), col(RoundRow.state))
-        .join(RoundRow, col(RoundRow.id) == col(DailyRoundRow.round_id))
-        .where(col(DailyRoundRow.sprint_round_id) == sprint.id)
+def _had_one(session: Session, sprint: RoundRow, today: dt.date) -> bool:
+    """Say whether today had a daily round."""
+    others = select(col(DailyRoundRow.round_id)).where(
+        col(DailyRoundRow.sprint_round_id) == sprint.id, col(DailyRoundRow.day) == today
     )
-    return any(day == today or state == RoundState.CLOSED for day, state in session.execute(others))
+    return session.scalars(others).first() is not None
 
 
 def _problem(session: Session, sprint: RoundRow, first: dt.date, today: dt.date) -> Problem:
     """Return what is left of a sprint from a day on, asked for by those whom it could serve."""
     whole = frozen_problem(session, sprint)
-    capacity = tuple(units for units in whole.capacity if units.day >= first)
+    left = without(whole.capacity, lost_units(session, sprint))
+    capacity = tuple(units for units in left if units.day >= first)
     standing = standing_units(session, sprint, first)
-    held = tuple(_held(whole.commitments, standing, first))
+    held = tuple(fitting(_held(whole.commitments, standing, first), capacity))
     free, teams = _free(capacity, held), tuple(_teams(session, whole.teams))
     credits_ = {team.key: team.credits for team in teams}
     waiting = waiting_keys(session, sprint)
@@ -300,12 +306,11 @@ def _fits(way: Alternative, start: dt.date, free: Free) -> bool:
 
 def _described(session: Session, sprint: RoundRow, problem: Problem, day: dt.date) -> RoundFolder:
     """Name everything as the sprint's round names it."""
-    names = dict(session.execute(select(col(TeamRow.key), col(TeamRow.name))).all())
     return RoundFolder(
         problem=problem,
         name=f"{sprint.name}, free on {day:%-d %B}",
-        pools=_labels(session, sprint),
-        teams={team.key: names[team.key] for team in problem.teams},
+        pools=labels_of(session, sprint),
+        teams=team_names(session, problem.teams),
         titles=_titles(session, sprint, problem),
     )
 
@@ -314,22 +319,3 @@ def _titles(session: Session, sprint: RoundRow, problem: Problem) -> dict[BidKey
     rows = select(col(BidRow.key), col(BidRow.title)).where(col(BidRow.round_id) == sprint.id)
     titles = dict(session.execute(rows).all())
     return {bid.key: titles[bid.key] for bid in problem.bids}
-
-
-def _labels(session: Session, sprint: RoundRow) -> dict[PoolKey, PoolLabel]:
-    rows = session.execute(
-        select(PoolRow, RoundPoolRow)
-        .join(RoundPoolRow, col(RoundPoolRow.pool_id) == col(PoolRow.id))
-        .where(col(RoundPoolRow.round_id) == sprint.id)
-    )
-    return {
-        PoolKey(pool.key): PoolLabel(
-            pool.name,
-            offered.kind,
-            offered.unit,
-            pool.owner,
-            pool.description,
-            pool.classification,
-        )
-        for pool, offered in rows
-    }

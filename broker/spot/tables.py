@@ -1,6 +1,6 @@
-"""Columns and constraints of the waitlist and of daily rounds, no behaviour.
+"""Columns and constraints of the waitlist, of rounds during a sprint and of losses, no behaviour.
 
-Both are append-only. The guards stand in the migration that made these tables.
+All are append-only. The guards stand in the migration that made these tables.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Integer, Text, UniqueConstraint, exists
+from sqlalchemy import CheckConstraint, ColumnElement, Integer, Text, UniqueConstraint, exists
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, col
 
 from broker.states import RoundState
-from broker.tables import STRICT, Day, Instant, RoundRow, Table, at_least, one_of
+from broker.tables import STRICT, Day, Instant, RoundRow, Table, Whole, at_least, one_of
 
 
 class WaitlistWish(StrEnum):
@@ -48,9 +48,53 @@ class DailyRoundRow(Table, table=True):
     day: dt.date = Field(sa_type=Day)
 
 
+class RecoveryRoundRow(Table, table=True):
+    """A round of kind `recovery`: it says who keeps what where capacity of a sprint is lost.
+
+    No bids are placed in it: all that it decides about are awards that stand.
+    """
+
+    __tablename__ = "recovery_round"
+    __table_args__ = (UniqueConstraint("sprint_round_id", "number"), at_least(1, "number"), STRICT)
+    round_id: str = Field(primary_key=True, foreign_key="round.id", sa_type=Text)
+    sprint_round_id: str = Field(foreign_key="round.id", sa_type=Text)
+    number: int = Field(sa_type=Integer)
+
+
+class FirstPlaceRow(Table, table=True):
+    """A bid of a daily round that comes first in it, for an award of its team was broken."""
+
+    __tablename__ = "first_place"
+    __table_args__ = (STRICT,)
+    bid_id: str = Field(primary_key=True, foreign_key="bid.id", sa_type=Text)
+    round_id: str = Field(foreign_key="round.id", sa_type=Text)
+
+
+class CapacityLossRow(Table, table=True):
+    """Units of a pool that are not there on all days from the first to the last, and why."""
+
+    __tablename__ = "capacity_loss"
+    __table_args__ = (
+        at_least(1, "units"),
+        CheckConstraint("first_day <= last_day", name="days_in_order"),
+        CheckConstraint("reason <> ''", name="reported_for_a_reason"),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    pool_id: str = Field(foreign_key="pool.id", index=True, sa_type=Text)
+    first_day: dt.date = Field(sa_type=Day)
+    last_day: dt.date = Field(sa_type=Day)
+    units: int = Field(sa_type=Whole)
+    reason: str = Field(sa_type=Text)
+    reported_by: str = Field(sa_type=Text)
+    reported_at: dt.datetime = Field(sa_type=Instant)
+
+
 def is_of_a_sprint() -> ColumnElement[bool]:
-    """Say which rounds hand out a sprint, and are no daily rounds."""
-    return ~exists().where(col(DailyRoundRow.round_id) == col(RoundRow.id))
+    """Say which rounds hand out a sprint, and are no rounds during one."""
+    is_daily = exists().where(col(DailyRoundRow.round_id) == col(RoundRow.id))
+    is_recovery = exists().where(col(RecoveryRoundRow.round_id) == col(RoundRow.id))
+    return ~is_daily & ~is_recovery
 
 
 def has_daily_round_to_close(at: dt.datetime) -> ColumnElement[bool]:
