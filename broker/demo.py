@@ -18,7 +18,7 @@ from time import perf_counter
 from sqlmodel import Session
 
 from allocation.options import Options, Progress
-from allocation.problem import Bid
+from allocation.problem import Bid, default_nonce
 from broker.access import service
 from broker.audit import ActorId, Change
 from broker.bids.placing import PlaceBid, place_bid
@@ -226,7 +226,8 @@ def _adopt(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
 
 def _open(story: CompanyRound, stage: Stage, at: dt.datetime) -> dt.datetime:
     change = Change(SPRINT_START, at)
-    transact(stage.db, lambda session: open_round(session, story.sprint.key, change))
+    nonce = default_nonce(story.sprint.key)
+    transact(stage.db, lambda session: open_round(session, story.sprint.key, change, lambda: nonce))
     return at
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from allocation.wire import Document
+from broker.nonces import told_nonce
 from broker.policy.tables import RoundPolicyRow
 from broker.rounds import find_round
 from broker.tables import RoundRow, RunRow, SnapshotRow
@@ -41,6 +42,7 @@ def show_round(session: Session, key: str) -> Document:
 
 
 def _round(row: RoundRow) -> Document:
+    told = told_nonce(row.state, row.nonce)
     return {
         "round_key": row.key,
         "name": row.name,
@@ -52,6 +54,8 @@ def _round(row: RoundRow) -> Document:
         "closes_at": _instant(row.closes_at),
         "closed_at": _instant(row.closed_at),
         "published_at": _instant(row.published_at),
+        "nonce_sha256": told.sha256,
+        "nonce": told.nonce,
     }
 
 

@@ -23,6 +23,7 @@ from broker.directory import keep_pools, keep_teams, pool_ids_of
 from broker.errors import InvalidRound, NotFound, Refused, TooLate
 from broker.ledger.endowments import endow_round, fix_credits
 from broker.ledger.holds import hold_round, prepare_close
+from broker.nonces import Draw, draw_nonce, nonce_at_opening, nonce_sha256
 from broker.notices.causes import settle_bidding, tell_deliveries_due, tell_opened
 from broker.policy.freezing import freeze_policy
 from broker.proofs.sealed import enter_bids_of
@@ -125,8 +126,8 @@ def create_round(
     return row
 
 
-def open_round(session: Session, key: str, change: Change) -> bool:
-    """Endow the teams and let them bid; return False if they could already.
+def open_round(session: Session, key: str, change: Change, draw: Draw = draw_nonce) -> bool:
+    """Draw the nonce, endow the teams and let them bid; return False if they could already.
 
     Raises: NotFound, Refused.
     """
@@ -140,7 +141,9 @@ def open_round(session: Session, key: str, change: Change) -> bool:
             round_key=key,
         )
     opens_at = min(row.opens_at or change.at, change.at)
-    move_round(session, row, RoundState.OPEN, change, opens_at=opens_at)
+    nonce = nonce_at_opening(row, draw)
+    facts = {"nonce_sha256": nonce_sha256(nonce)}
+    move_round(session, row, RoundState.OPEN, change, facts=facts, opens_at=opens_at, nonce=nonce)
     endow_round(session, row, change)
     tell_opened(session, row, change.at)
     return True
@@ -172,6 +175,7 @@ def close_round(session: Session, key: str, change: Change) -> bool:
     facts = {
         "problem_sha256": snapshot.problem_sha256,
         "snapshot_sha256": snapshot.document_sha256,
+        "nonce": row.nonce,
         **frozen,
         **enter_bids_of(session, row),
     }

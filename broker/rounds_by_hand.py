@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from allocation.folders import RoundFolder
+from allocation.problem import default_nonce
 from broker.access import Action, Actor, Role, require
 from broker.audit import Change
 from broker.clock import in_words
@@ -49,6 +50,9 @@ def announce_round(
             "bids: a round that is announced has none; `broker import` takes a round with bids."
         )
         raise InvalidRound(key, [finding])
+    if offer.problem.nonce != default_nonce(key):
+        finding = "nonce: the market draws it when the round opens, so that nobody can aim at it."
+        raise InvalidRound(key, [f"{finding} Leave it out."])
     change = Change(actor.id, at)
     create_round(session, offer, change, opens_at=times.opens_at, closes_at=times.closes_at)
 

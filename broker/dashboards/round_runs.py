@@ -43,6 +43,7 @@ from broker.dashboards.sources import (
     TEAM,
 )
 from broker.errors import NotFound
+from broker.nonces import ToldNonce, told_nonce
 from broker.overrides.tables import OverrideRow
 from broker.people.tables import PersonRow
 from broker.round_tables import RunRequestRow
@@ -122,6 +123,7 @@ class RoundScreen:
     now: dt.datetime
     round: RoundBrief
     times: RoundTimes
+    nonce: ToldNonce
     snapshot: Snapshot | None
     run: PublishedRun | None
     explained: ExplainedCount | None
@@ -158,6 +160,7 @@ def round_screen(
         now=now,
         round=brief,
         times=round_times(session, actor, brief, now),
+        nonce=_nonce(session, brief),
         snapshot=snapshot_of(session, brief.id),
         run=run,
         explained=_explained(session, run),
@@ -284,6 +287,11 @@ def snapshot_of(session: Session, round_id: str) -> Snapshot | None:
         )
     ).first()
     return Snapshot(*row) if row else None
+
+
+def _nonce(session: Session, brief: RoundBrief) -> ToldNonce:
+    nonce = session.execute(select(ROUND.c.nonce).where(ROUND.c.id == brief.id)).scalar_one()
+    return told_nonce(brief.state, nonce)
 
 
 def _asked(session: Session, brief: RoundBrief) -> AskedRun | None:

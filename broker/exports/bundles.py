@@ -41,7 +41,7 @@ from broker.tables import AuditEventRow, RoundRow, RunRow, SnapshotRow
 VERIFIER = "verify_bundle.py"
 AMENDED, BEGAN = "round.capacity-amended", "run.solving"
 CHECKED, OUT = "run.checked", "run.published"
-OF_THE_ROUND = ("round.closed", AMENDED)
+OF_THE_ROUND = ("round.open", "round.closed", AMENDED)
 OF_THE_RUN = (BEGAN, CHECKED, "ledger.settlement", OUT)
 OF_AN_OVERRIDE = ("override.proposed", "override.approved")
 """The kinds of the events that a bundle holds."""

@@ -1121,6 +1121,7 @@ def check_persons(events: Iterable[Document]) -> Iterator[str]:
 def story_of(bundle: Bundle, run: str, key: str) -> Iterator[About]:
     """Yield which events a bundle must hold: kind and subject, in the order of the log."""
     before = bundle.before
+    yield "round.open", f"round:{key}"
     yield "round.closed", f"round:{key}"
     if bundle.is_amended:
         yield "round.capacity-amended", f"round:{key}"
@@ -1143,7 +1144,11 @@ def facts_of(bundle: Bundle, run: str, key: str, said: Facts) -> Iterator[tuple[
     """Yield what the events must say: which event, name, and what the bundle makes of it."""
     outcome = sha256_of(decided(bundle.outcome))
     document, scores = bundle.policy["document"], bundle.policy["scores"]
-    closed = ("round.closed", f"round:{key}")
+    opened, closed = ("round.open", f"round:{key}"), ("round.closed", f"round:{key}")
+    nonce: str = bundle.problem["problem"]["nonce"]
+    if "nonce_sha256" in said[opened]:
+        yield opened, "nonce_sha256", hashlib.sha256(nonce.encode()).hexdigest()
+        yield closed, "nonce", nonce
     yield closed, "problem_sha256", sha256_of(bundle.snapshot["problem"])
     yield closed, "snapshot_sha256", sha256_of(bundle.snapshot)
     yield closed, "policy_version", bundle.policy["version"]

@@ -7,6 +7,7 @@ any more is a finding too.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from broker.counterfactuals.answers import Decided, decided_run
 from broker.errors import BrokerError
 from broker.ledger.invariants import ledger_violations, read_ledger
 from broker.ledger.tables import JournalRow, PeriodRow
+from broker.nonces import nonce_sha256
 from broker.policy.frozen import check_scores
 from broker.proofs.findings import Finding
 from broker.proofs.leaves import LoggedEvent
@@ -32,8 +34,9 @@ from broker.rounds import find_round
 from broker.runs import published_runs
 from broker.snapshots import frozen_problem
 from broker.states import TRANSITIONS, RoundState, RunState
-from broker.tables import RoundRow, RunRow, SnapshotRow
+from broker.tables import AuditEventRow, RoundRow, RunRow, SnapshotRow
 
+OPENED = "round.open"
 UNREADABLE = (
     ArithmeticError,
     AttributeError,
@@ -135,12 +138,25 @@ def check_round(session: Session, key: str) -> Iterator[Finding]:
         return
     if hashlib.sha256(snapshot.document.encode()).hexdigest() != snapshot.document_sha256:
         yield Finding("snapshot", f"Round {row.key}: its snapshot does not have its hash.")
+    yield from _check_nonce(session, row)
     for sentence in check_scores(session, row):
         yield Finding("scores", sentence)
     for sentence in check_submissions(session, row):
         yield Finding("I6", sentence)
     if row.published_at is not None:
         yield from _check_published(session, row)
+
+
+def _check_nonce(session: Session, row: RoundRow) -> Iterator[Finding]:
+    """Compare the nonce of a round with what its opening committed to, if it did."""
+    opened = select(col(AuditEventRow.facts)).where(
+        col(AuditEventRow.subject) == f"round:{row.key}", col(AuditEventRow.kind) == OPENED
+    )
+    told = json.loads(session.scalars(opened).first() or "{}").get("nonce_sha256")
+    nonce = frozen_problem(session, row).nonce
+    if told is not None and (told, row.nonce) != (nonce_sha256(nonce), nonce):
+        sentence = f"Round {row.key}: its nonce is not the one that its opening committed to."
+        yield Finding("nonce", sentence)
 
 
 def _check_published(session: Session, row: RoundRow) -> Iterator[Finding]:

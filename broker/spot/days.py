@@ -38,6 +38,7 @@ from broker.holdings.standing import standing_units
 from broker.importing import content_sha256
 from broker.ledger.accounts import balances
 from broker.ledger.tables import AccountKind
+from broker.nonces import draw_nonce, nonce_sha256
 from broker.policy.versions import policy_in_force
 from broker.rounds import close_round, create_round, lock_round, renew_offer
 from broker.rounds_by_hand import cancel_round
@@ -137,13 +138,14 @@ def _announce(
     closes_at: dt.datetime | None = None,
 ) -> RoundRow:
     """Open a daily round of a sprint; it endows nobody and names what teams have available."""
-    offer = _described(session, sprint, problem, day)
+    offer = _described(session, sprint, replace(problem, nonce=draw_nonce()), day)
     row = create_round(
         session, offer, change, closes_at=closes_at, imported_sha256=content_sha256(offer)
     )
     session.add(DailyRoundRow(round_id=row.id, sprint_round_id=sprint.id, day=day))
     session.flush()
-    move_round(session, row, RoundState.OPEN, change, opens_at=change.at)
+    facts = {"nonce_sha256": nonce_sha256(row.nonce)}
+    move_round(session, row, RoundState.OPEN, change, facts=facts, opens_at=change.at)
     return row
 
 

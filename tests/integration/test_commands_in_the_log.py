@@ -103,6 +103,7 @@ def places(tmp_path: Path) -> Mapping[str, str]:
         if name == "SECOND":
             bids = ("bids.csv", "alternatives.csv", "items.csv")
             files |= {file: files[file].splitlines()[0] + "\n" for file in bids}
+            files["round.csv"] = files["round.csv"].replace(",nonce", "").replace(",abc123", "")
         found[name] = str(write_folder(tmp_path / name.lower(), files))
     return found
 

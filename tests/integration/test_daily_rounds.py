@@ -160,7 +160,8 @@ def test_a_day_is_not_cleared_where_nothing_free_would_serve_who_waits(market: D
     tick_at(market, THE_DAY_BEFORE)
     before = row_counts(market)
     assert tick_at(market, THE_DAY_BEFORE) == []
-    assert row_counts(market) == before
+    new = {name for name, count in row_counts(market).items() if count != before[name]}
+    assert all(name.endswith("_figure") for name in new)
 
 
 def test_nobody_gets_anything_without_having_asked_for_it(market: Database) -> None:
