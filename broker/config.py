@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -28,9 +29,16 @@ SETTINGS = {
     "BROKER_TRUSTED_PROXIES": "how many proxies stand in front of the server; 0 without it",
     "BROKER_SOLVER_MEMORY_MIB": "how much memory a solver may take; without it most of all",
     "BROKER_WEBHOOK_HOSTS": "where webhooks may lead, such as hooks.example.org,*.example.net",
+    "BROKER_OIDC_ISSUER": "the company's own sign-in (OpenID Connect), such as "
+    "https://login.example.org",
+    "BROKER_OIDC_CLIENT_ID": "the name of this market there",
+    "BROKER_OIDC_CLIENT_SECRET": "its secret there",
+    "BROKER_OIDC_GROUPS_CLAIM": "the claim that names groups; groups without it",
+    "BROKER_OIDC_GROUPS_FILE": "a JSON file that says which role a group proposes",
+    "BROKER_PASSWORDS": "on or off: whether people may sign in with a password of this market",
     "BROKER_PUBLIC_URL": "where people find this market, such as https://broker.example.org",
 }
-SECRETS = frozenset({"BROKER_SECRET_KEY", "BROKER_SMTP_URL"})
+SECRETS = frozenset({"BROKER_OIDC_CLIENT_SECRET", "BROKER_SECRET_KEY", "BROKER_SMTP_URL"})
 """Settings of which nobody is told more than that they are set."""
 OTHERS = frozenset({"BROKER_CHROMIUM", "BROKER_ROUNDS", "BROKER_TORTURE"})
 """Names that the tests read, and that mean nothing here."""
@@ -49,6 +57,22 @@ KEY_SUFFIX = ".audit-key"
 DEFAULT_MAIL_FROM = "capacity-broker@localhost"
 
 
+GROUPS_CLAIM = "groups"
+OF_SIGN_ON = ("BROKER_OIDC_ISSUER", "BROKER_OIDC_CLIENT_ID", "BROKER_OIDC_CLIENT_SECRET")
+"""Settings that the company's sign-in needs all of."""
+
+
+@dataclass(frozen=True, slots=True)
+class SingleSignOn:
+    """The company's own sign-in, and where it is written what its groups mean."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    groups_claim: str = GROUPS_CLAIM
+    groups_file: Path | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an installation is told from outside."""
@@ -62,6 +86,8 @@ class Settings:
     audit_key: Path | None = None
     solver_memory_bytes: int | None = None
     webhook_hosts: frozenset[str] = frozenset()
+    sign_on: SingleSignOn | None = None
+    has_passwords: bool = True
 
     @property
     def audit_key_file(self) -> Path:
@@ -92,6 +118,8 @@ class Settings:
             Path(key_file).absolute() if key_file else None,
             _memory_bytes(given.get("BROKER_SOLVER_MEMORY_MIB")),
             _hosts(given.get("BROKER_WEBHOOK_HOSTS", "")),
+            _sign_on(given),
+            _is_on("BROKER_PASSWORDS", given.get("BROKER_PASSWORDS", "on")),
         )
 
 
@@ -138,6 +166,47 @@ def _hosts(text: str) -> frozenset[str]:
         hint = "Write names of hosts with commas between; *.example.org is every name below it."
         raise InvalidSettings("BROKER_WEBHOOK_HOSTS names something that is no host.", hint=hint)
     return frozenset(names)
+
+
+def is_safe_address(text: str) -> bool:
+    """Say whether an address of the web is encrypted, or of this machine alone."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    is_here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    has_host = parts.hostname is not None and parts.username is None
+    return has_host and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
+
+
+def _sign_on(given: Mapping[str, str]) -> SingleSignOn | None:
+    named = [name for name in OF_SIGN_ON if given.get(name)]
+    if not named:
+        return None
+    missing = sorted(set(OF_SIGN_ON) - set(named))
+    if missing:
+        hint = f"Set {', '.join(missing)} as well, or none of them."
+        raise InvalidSettings(f"{named[0]} alone is no way to sign in.", hint=hint)
+    if not is_safe_address(given["BROKER_OIDC_ISSUER"]):
+        hint = "Write it as the provider does, such as https://login.example.org."
+        raise InvalidSettings("BROKER_OIDC_ISSUER is no https:// address.", hint=hint)
+    if not given.get("BROKER_PUBLIC_URL"):
+        hint = "Set BROKER_PUBLIC_URL: the provider sends browsers back there."
+        raise InvalidSettings("BROKER_OIDC_ISSUER needs to know this market's address.", hint=hint)
+    file = given.get("BROKER_OIDC_GROUPS_FILE")
+    return SingleSignOn(
+        given["BROKER_OIDC_ISSUER"],
+        given["BROKER_OIDC_CLIENT_ID"],
+        given["BROKER_OIDC_CLIENT_SECRET"],
+        given.get("BROKER_OIDC_GROUPS_CLAIM") or GROUPS_CLAIM,
+        Path(file).absolute() if file else None,
+    )
+
+
+def _is_on(name: str, text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise InvalidSettings(f"{name} is neither on nor off.", hint="Write on or off.")
+    return text == "on"
 
 
 def _check_public_url(text: str) -> None:

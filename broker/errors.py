@@ -46,6 +46,12 @@ class WrongSignIn(NotAllowed):
     code = "wrong-sign-in"
 
 
+class ProviderFailed(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
+    """The company's own sign-in does not answer, or not as it should."""
+
+    code = "provider-failed"
+
+
 class Refused(BrokerError):  # noqa: N818  # the market's word; every subclass is an error
     """The state of things does not allow it: a wrong state, or somebody else is at it."""
 

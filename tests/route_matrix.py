@@ -134,6 +134,8 @@ OF_A_TEAM = [
 ]
 OF_ONES_OWN = [
     Row("/sign-in", EVERYBODY, SEE_OTHER, but={STRANGER: OK}),
+    Row("/sign-in/company", EVERYBODY, NOT_FOUND),
+    Row("/sign-in/company/back", EVERYBODY, NOT_FOUND),
     Row("/account", PEOPLE),
     Row("/account/tokens", PEOPLE),
     _post("/account/tokens", PEOPLE, INVALID, name="none"),

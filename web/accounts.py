@@ -18,6 +18,7 @@ from web.cookies import give_cookie, is_private, new_secret, read_cookie, take_c
 from web.desk import database, market, now, write
 from web.errors import status_of
 from web.hypermedia import answer
+from web.ways import ways_in
 
 accounts = Blueprint("accounts", __name__)
 SEE_OTHER = 303
@@ -64,21 +65,22 @@ def ask() -> AnyResponse:
     wanted = safe_address(request.args.get("next", "/"))
     if current_actor().person_id is not None:
         return redirect(wanted, SEE_OTHER)
-    return _sign_in_page(Typed(next=wanted))
+    return sign_in_page(Typed(next=wanted))
 
 
 @accounts.post("/sign-in")
 def begin() -> AnyResponse:
     """Sign somebody in, and lead them where they wanted to go."""
-    _check_private()
+    check_private()
+    _check_passwords()
     name, wanted = request.form.get("name", ""), safe_address(request.form.get("next", "/"))
     secret = new_secret()
     try:
         sign_in(database(), _attempt(name), secret, now())
     except (WrongSignIn, TooManyAttempts) as error:
         findings = (Finding("name", str(error)),)
-        return _refused(_sign_in_page(Typed(name[:64], wanted, findings)), error)
-    _leave_session()
+        return _refused(sign_in_page(Typed(name[:64], wanted, findings)), error)
+    leave_session()
     response = redirect(wanted, SEE_OTHER)
     give_cookie(response, SESSION_COOKIE, secret)
     return response
@@ -87,7 +89,7 @@ def begin() -> AnyResponse:
 @accounts.post("/sign-out")
 def end() -> AnyResponse:
     """End the session of this browser."""
-    _leave_session()
+    leave_session()
     response = redirect(url_for("market.home"), SEE_OTHER)
     take_cookie(response, SESSION_COOKIE)
     return response
@@ -104,6 +106,7 @@ def show() -> Response:
 @sign_in_required
 def password() -> AnyResponse:
     """Change one's own password; every other session ends."""
+    _check_passwords()
     own, new = own_session(), request.form.get("new_password", "")
     if new != request.form.get("repeated", ""):
         finding = Finding("repeated", "The new password is not the same twice. Type it again.")
@@ -149,14 +152,21 @@ def _attempt(name: str) -> Attempt:
     )
 
 
-def _check_private() -> None:
+def check_private() -> None:
     """Take no password where somebody could read it on the way. Raises: NotAllowed."""
     if not is_private():
         hint = "Serve it over https, or open it on the machine that serves it."
         raise NotAllowed("People sign in over https only.", hint=hint)
 
 
-def _leave_session() -> None:
+def _check_passwords() -> None:
+    """Take no password where there are none. Raises: NotAllowed."""
+    if not ways_in().has_passwords:
+        hint = "Use the company's sign-in."
+        raise NotAllowed("Nobody signs in to this market with a password.", hint=hint)
+
+
+def leave_session() -> None:
     """End the session that this browser has, if any."""
     if not read_cookie(SESSION_COOKIE) or current_actor().person_id is None:
         return
@@ -165,15 +175,17 @@ def _leave_session() -> None:
     write(lambda session: end_session(session, person_id, own.session_id, at))
 
 
-def _sign_in_page(typed: Typed) -> Response:
-    return answer("sign_in", typed=typed, is_private=is_private())
+def sign_in_page(typed: Typed) -> Response:
+    """Show the ways in, and what was wrong with the last try."""
+    return answer("sign_in", typed=typed, is_private=is_private(), ways=ways_in())
 
 
 def _account_page(typed: Typed) -> Response:
     own = own_session()
     with market() as session:
         screen = account_screen(session, own.actor, own.session_id, now())
-    return answer("account", screen=screen, typed=typed)
+    has_passwords = ways_in().has_passwords and screen.person.has_password
+    return answer("account", screen=screen, typed=typed, has_password=has_passwords)
 
 
 def _refused(response: Response, error: BrokerError) -> Response:

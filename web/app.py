@@ -22,6 +22,7 @@ from web import (
     headers,
     navigation,
     visits,
+    ways,
     wording,
 )
 from web.access_grants import access_grants
@@ -50,6 +51,7 @@ from web.releases import releases
 from web.round_actions import round_actions
 from web.rounds import rounds
 from web.runs import runs
+from web.single_sign_on import single_sign_on
 from web.sprints import sprints
 from web.teams import teams
 from web.tokens import tokens
@@ -66,6 +68,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     desk.register(app, connect(settings.database_url), clock)
+    ways.register(app, settings)
     for part in (visits, assets, auth, csrf, errors, filters, grids, headers, navigation, wording):
         part.register(app)
     for blueprint in (
@@ -85,6 +88,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         ledger,
         finance,
         accounts,
+        single_sign_on,
         people,
         teams,
         tokens,

@@ -19,6 +19,7 @@ from broker.errors import (
     InvalidInput,
     NotAllowed,
     NotFound,
+    ProviderFailed,
     Refused,
     SignInNeeded,
     StorageFailed,
@@ -37,6 +38,7 @@ STATUS: Mapping[type[BrokerError], int] = {
     Refused: 409,
     TooManyAttempts: 429,
     InvalidInput: 422,
+    ProviderFailed: 503,
     StorageFailed: 503,
     WrongSchema: 503,
 }

@@ -15,6 +15,7 @@ from web.accounts import Finding, Typed
 from web.auth import current_actor
 from web.desk import market, now, write
 from web.hypermedia import answer
+from web.ways import groups, ways_in
 
 people = Blueprint("people", __name__, url_prefix="/admin/people")
 SEE_OTHER, UNPROCESSABLE = 303, 422
@@ -72,7 +73,15 @@ def _page(typed: Typed) -> Response:
     with market() as session:
         screen = people_screen(session, actor)
     may_change = may(actor, Action.MANAGE_PEOPLE)
-    return answer("people", screen=screen, typed=typed, roles=GRANTED, may_change=may_change)
+    return answer(
+        "people",
+        screen=screen,
+        typed=typed,
+        roles=GRANTED,
+        may_change=may_change,
+        groups=groups(),
+        has_passwords=ways_in().has_passwords,
+    )
 
 
 def _back() -> AnyResponse:

@@ -1,4 +1,4 @@
-"""`broker user add|list|password|role|disable|enable|erase`: people, from the command line.
+"""`broker user add|list|password|role|disable|enable|erase|link`: people, from the command line.
 
 The first platform admin is made here. Every other role needs a second person: the command line may
 propose it, and a platform admin who is named approves it.
@@ -21,6 +21,7 @@ from broker.clock import system_clock
 from broker.commands.market import command_line, market_of
 from broker.commands.options import json_option
 from broker.commands.speech import say_json
+from broker.config import Settings
 from broker.dashboards.people import PersonBrief, RoleBrief, people
 from broker.db import reading, transact
 from broker.people.actors import actor_of_person
@@ -32,6 +33,7 @@ from broker.people.grants import (
     find_grant,
     propose_grant,
 )
+from broker.people.identities import link_identity
 from broker.people.persons import (
     NewPerson,
     add_person,
@@ -205,6 +207,21 @@ def erase(environment: Environment, key: str, approved_by: str) -> None:
         return erase_person(session, actor, key, actor_of_person(session, approved_by), at).key
 
     click.echo(f"{key} is erased, and is {_do(environment, work)} from now on.")
+
+
+@user.command()
+@click.argument("key")
+@click.option("--subject", required=True, help="The subject (sub) that the provider gives KEY.")
+@click.option("--issuer", help="The provider; else that of BROKER_OIDC_ISSUER.")
+@click.pass_obj
+def link(environment: Environment, key: str, subject: str, issuer: str | None) -> None:
+    """Let KEY sign in with the company's own sign-in, as SUBJECT."""
+    sign_on = Settings.from_environment(environment).sign_on
+    named = issuer or (sign_on.issuer if sign_on else None)
+    if named is None:
+        raise click.UsageError("Name the provider with --issuer, or set BROKER_OIDC_ISSUER.")
+    is_new = _do(environment, lambda s, actor, at: link_identity(s, actor, key, named, subject, at))
+    click.echo(f"{key} signs in as {subject} of {named}{'' if is_new else ' already'}.")
 
 
 def _granting(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlmodel import Session, col
 
 from broker.access import Action, Actor, Role, require
@@ -16,7 +16,7 @@ from broker.audit import Change, record
 from broker.errors import Refused
 from broker.notices.tables import DigestRow, NoticeOptOutRow, NoticeRow
 from broker.people.persons import find_person
-from broker.people.tables import PersonRow, PersonSessionRow
+from broker.people.tables import PersonIdentityRow, PersonRow, PersonSessionRow
 from broker.proofs.tables import SaltRow
 
 NAME = "Erased person"
@@ -58,5 +58,17 @@ def _forget_traces(session: Session, person_id: str) -> None:
     session.execute(browsers.values(browser=""))
     for table in (NoticeRow, NoticeOptOutRow, DigestRow):
         session.execute(delete(table).where(col(table.person_id) == person_id))
-    salt = (col(SaltRow.table_name) == "person", col(SaltRow.row_key) == person_id)
-    session.execute(delete(SaltRow).where(*salt))
+    session.execute(delete(SaltRow).where(_salts(person_id)))
+    identity = PersonIdentityRow
+    session.execute(delete(identity).where(col(identity.person_id) == person_id))
+
+
+def _salts(person_id: str) -> ColumnElement[bool]:
+    """Return which salts are of a person's row, and of the identities that it is linked to."""
+    identities = select(col(PersonIdentityRow.id)).where(
+        col(PersonIdentityRow.person_id) == person_id
+    )
+    salt = SaltRow
+    own = and_(col(salt.table_name) == "person", col(salt.row_key) == person_id)
+    linked = and_(col(salt.table_name) == "person_identity", col(salt.row_key).in_(identities))
+    return or_(own, linked)

@@ -131,6 +131,12 @@ def end_all_grants(session: Session, person_id: str, change: Change) -> None:
         _end(session, row, change)
 
 
+def has_first_admin(session: Session) -> bool:
+    """Say whether there was a first platform admin, whom nobody could approve."""
+    first = select(RoleGrantRow).where(col(RoleGrantRow.basis) == FIRST_ADMIN).limit(1)
+    return session.scalars(first).first() is not None
+
+
 def keep_an_admin(session: Session, person: PersonRow) -> None:
     """Make sure that a platform admin is left when a person goes. Raises: Refused."""
     admins = session.scalars(
@@ -155,8 +161,7 @@ def _counts(row: RoleGrantRow) -> bool:
 def _basis(session: Session, wish: Grant) -> str:
     if wish.role != Role.PLATFORM_ADMIN:
         return TWO_PERSONS
-    first = select(RoleGrantRow).where(col(RoleGrantRow.basis) == FIRST_ADMIN).limit(1)
-    return FIRST_ADMIN if session.scalars(first).first() is None else TWO_PERSONS
+    return TWO_PERSONS if has_first_admin(session) else FIRST_ADMIN
 
 
 def _look_up(session: Session, wish: Grant) -> tuple[PersonRow, str | None, str | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, Index, Integer, Text, text
+from sqlalchemy import CheckConstraint, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field
 
 from broker.tables import STRICT, Instant, Table, at_least, one_of
@@ -19,7 +19,7 @@ TWO_PERSONS, FIRST_ADMIN = "two-persons", "first-admin"
 
 
 class PersonRow(Table, table=True):
-    """Somebody whom the market knows. Nobody signs in without a password, or once disabled."""
+    """Somebody whom the market knows: signs in with a password, or by the company's sign-in."""
 
     __tablename__ = "person"
     __table_args__ = (CheckConstraint("name <> ''", name="person_has_a_name"), STRICT)
@@ -30,6 +30,24 @@ class PersonRow(Table, table=True):
     password_hash: str | None = Field(default=None, sa_type=Text)
     added_at: dt.datetime = Field(sa_type=Instant)
     disabled_at: dt.datetime | None = Field(default=None, sa_type=Instant)
+
+
+class PersonIdentityRow(Table, table=True):
+    """Whom an account is linked to: a subject of an issuer, which the issuer never gives again."""
+
+    __tablename__ = "person_identity"
+    __table_args__ = (
+        CheckConstraint("issuer <> ''", name="identity_has_an_issuer"),
+        CheckConstraint("length(subject) BETWEEN 1 AND 255", name="subject_is_short"),
+        UniqueConstraint("issuer", "subject", name="uq_person_identity_issuer_subject"),
+        UniqueConstraint("person_id", "issuer", name="uq_person_identity_person_id_issuer"),
+        STRICT,
+    )
+    id: str = Field(primary_key=True, sa_type=Text)
+    issuer: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    person_id: str = Field(foreign_key="person.id", sa_type=Text)
+    linked_at: dt.datetime = Field(sa_type=Instant)
 
 
 class RoleGrantRow(Table, table=True):

@@ -61,7 +61,7 @@ NOT_AUDITED: Mapping[str, str] = {
 """Tables that the log does not vouch for, each with the reason."""
 SEALED = ("team_bid", "bid_version", "bid", "alternative", "item", "bid_pledge", "bid_purpose")
 """Tables of bids, entered at the close of their round: of every bid that was ever submitted."""
-SALTED = frozenset({"expert", "person"})
+SALTED = frozenset({"expert", "person", "person_identity"})
 """Tables of which a row may have to be forgotten: its hash then says nothing without its salt."""
 VOLATILE: Mapping[str, frozenset[str]] = {
     "api_token": frozenset({"used_at"}),

@@ -27,6 +27,7 @@ from broker.tables import AuditEventRow
 from broker.upkeep.findings import Finding, good, problem, serious, warning
 from broker.upkeep.storage_findings import OTHERS, storage_findings
 from broker.upkeep.ticks import last_tick, what_is_late
+from broker.upkeep.ways_in import places_of_groups, ways_in_findings
 
 SHORTEST_SECRET, FEWEST_SIGNS = 32, 10
 LARGEST_DIFFERENCE = dt.timedelta(seconds=2)
@@ -50,6 +51,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
     yield from _secrets(patient)
     yield from _audit_key(patient)
     yield from _surroundings(patient)
+    yield from ways_in_findings(
+        patient.settings, patient.clock(), is_production=patient.is_production
+    )
     try:
         check_schema(patient.db)
         with storage_errors(patient.db):
@@ -122,6 +126,7 @@ def _surroundings(patient: Patient) -> Iterator[Finding]:
 def _in_the_market(patient: Patient, session: Session) -> Iterator[Finding]:
     yield from _clocks(patient, session)
     yield from _ticks(patient, session)
+    yield from places_of_groups(patient.settings, session)
     if purpose(session) == "demo":
         sentence = "This is the demo: its people, teams and credits are invented."
         hint = "Set BROKER_DATABASE_URL to a market of your own."
