@@ -29,6 +29,7 @@ from broker.approvals.tables import (
 from broker.approvals.versions import MatrixInForce, list_matrices, matrix_in_force, matrix_of
 from broker.dashboards.listings import Column, Kind, Listing, Question, Table, list_rows
 from broker.dashboards.listings import Subject as Names
+from broker.dashboards.overrides import WaitingOverride, waiting_overrides
 from broker.dashboards.sources import POOL, TEAM
 from broker.people.tables import PersonRow
 from broker.policy.versions import policy_in_force
@@ -107,12 +108,13 @@ class PoolChoice:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsScreen:
-    """The queue, all requests of the reader, how long answers take, and what can be asked.
+    """The queue, overrides that wait, the reader's requests, how long answers take, what to ask.
 
     Shape: `teams` are those that the reader leads, by id.
     """
 
     queue: tuple[Waiting, ...]
+    overrides: tuple[WaitingOverride, ...]
     requests: Listing
     times: tuple[AnswerTime, ...]
     teams: Mapping[str, str]
@@ -179,6 +181,7 @@ def approvals_screen(
     names = select(TEAM.c.id, TEAM.c.name).where(TEAM.c.id.in_(led)).order_by(TEAM.c.name)
     return ApprovalsScreen(
         queue=_queue(session, actor),
+        overrides=waiting_overrides(session, actor),
         requests=listing,
         times=answer_times(session, now),
         teams=dict(session.execute(names).all()) if led else {},

@@ -162,11 +162,45 @@ class BidOverride:
     is_about_it: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingOverride:
+    """An override in the queue: whom it is about, its price once solved, until when it can wait.
+
+    `sprint_ends_on` is the last day on which it can be decided: then the round is finished.
+    """
+
+    override: OverrideBrief
+    round_name: str
+    sprint_ends_on: dt.date
+    is_own: bool
+    may_approve: bool
+
+
 def round_overrides(session: Session, actor: Actor, brief: RoundBrief) -> RoundOverrides:
     """Return what people corrected, or want to, in a decided round."""
     found = tuple(_brief(row) for row in session.execute(_overrides(brief.id)).mappings())
     waits = any(one.is_waiting for one in found)
     return RoundOverrides(found, not waits and may_override(actor, brief))
+
+
+def waiting_overrides(session: Session, actor: Actor) -> tuple[WaitingOverride, ...]:
+    """Return the overrides that wait for a second person, the longest waiting first."""
+    waiting = (
+        _briefs()
+        .add_columns(ROUND.c.name.label("round_name"), ROUND.c.starts_on, ROUND.c.days)
+        .where(OVERRIDE.c.state == OverrideState.PROPOSED)
+        .order_by(OVERRIDE.c.proposed_at, OVERRIDE.c.id)
+    )
+    return tuple(_waiting(row, actor) for row in session.execute(waiting).mappings())
+
+
+def _waiting(row: Any, actor: Actor) -> WaitingOverride:
+    one = _brief(row)
+    is_own = one.proposed_by_id == actor.id
+    is_for_them = may(actor, Action.APPROVE_OVERRIDE, team_id=one.team_id)
+    ends_on = row["starts_on"] + dt.timedelta(days=row["days"] - 1)
+    may_approve = one.is_solved and is_for_them and not is_own
+    return WaitingOverride(one, row["round_name"], ends_on, is_own, may_approve)
 
 
 def may_override(actor: Actor, brief: RoundBrief) -> bool:

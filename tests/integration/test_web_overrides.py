@@ -67,6 +67,29 @@ def receipt_of(db: Database, key: str) -> str:
     return f"/receipts/{bid_id}"
 
 
+def test_an_override_waits_in_the_queue_of_approvals_with_its_clock_and_price(
+    app: Flask, market: Database
+) -> None:
+    first, second, lead = (signed_in(app, who) for who in (ADMIN, SECOND_ADMIN, LEAD))
+    assert "Overrides of published results" not in text_of(second, "/approvals")
+    address = proposed(app)
+    assert "being solved" in text_of(second, "/approvals")
+    assert work(market, 5)
+    told = {
+        who: text_of(browser, "/approvals")
+        for who, browser in (("first", first), ("second", second), ("lead", lead))
+    }
+    for page in told.values():
+        assert f'<a href="{address}">Award “' in page
+        assert '<td class="number">200</td>' in page
+        assert "the sprint’s last day" in page
+    assert "your own; a second person decides" in told["first"]
+    assert "Decide it" in told["second"]
+    assert "Decide it" not in told["lead"]
+    assert second.post(f"{address}/approve").status_code == 303
+    assert "Overrides of published results" not in text_of(second, "/approvals")
+
+
 def test_an_override_goes_from_a_receipt_to_a_revision(app: Flask, market: Database) -> None:
     first, second = signed_in(app, ADMIN), signed_in(app, SECOND_ADMIN)
     assert f"/rounds/{KEY}/overrides/new?bid=b1" in text_of(first, receipt_of(market, "b1"))
