@@ -69,6 +69,7 @@ bench: $(VENV)/.dev ## the long measurements; writes docs/BENCHMARKS.md
 .PHONY: lock
 lock: $(VENV)/.dev ## pin the newest allowed versions, with hashes
 	@$(BIN)/pip-compile $(LOCK) --extra build -o requirements.lock pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) --extra build --extra oidc --extra postgres -o requirements-server.lock pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --extra build --extra dev -o requirements-dev.lock pyproject.toml
 LOCK := --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host

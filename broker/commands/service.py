@@ -44,24 +44,28 @@ SAFE_DEFAULTS = (
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=WORKERS, show_default=True, help="Processes."
 )
+@click.option("--no-worker", is_flag=True, help="Start no worker beside it: one runs elsewhere.")
 @click.pass_obj
-def serve(environment: Mapping[str, str], host: str, port: int, workers: int) -> NoReturn:
+def serve(
+    environment: Mapping[str, str], host: str, port: int, workers: int, *, no_worker: bool
+) -> NoReturn:
     """Serve the screens with gunicorn."""
     market_of(environment).dispose()
     try_address(host, port)
+    if not no_worker:
+        _start_worker(environment)
     become_server(host, port, workers, environment)
 
 
 def become_server(host: str, port: int, workers: int, environment: Mapping[str, str]) -> NoReturn:
-    """Replace this process with the web server; a worker beside it ends when the server does."""
+    """Replace this process with the web server."""
     command = server_command(host, port, workers)
-    _start_worker(environment)
     sys.stdout.flush()
     os.execve(command[0], command, environment)  # noqa: S606  # no shell, and our own program
 
 
 def _start_worker(environment: Mapping[str, str]) -> None:
-    """Start the worker of the periodic job. It holds on to a pipe that the server leaves open."""
+    """Start the worker of the periodic job, which ends when this process does: it holds a pipe."""
     input_, kept_open = os.pipe()
     os.set_inheritable(kept_open, True)  # noqa: FBT003  # the library's own order
     subprocess.Popen(WORKER, stdin=input_, env=dict(environment), start_new_session=True)  # noqa: S603  # ours
@@ -90,6 +94,7 @@ def demo(environment: Mapping[str, str], *, no_serve: bool, port: int) -> None:
     sign_after(database_of(settings), place)
     if not no_serve:
         click.echo(f"Serving on http://{HOME}:{port} (Ctrl-C ends it)")
+        _start_worker(place)
         become_server(HOME, port, WORKERS, place)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from broker.db import Database
+from broker.proofs.audited import SEALED
 from broker.upkeep.findings import Finding, good, problem, serious, warning
 
 SUBJECT, DISK, MODES = "database", "disk", "file modes"
@@ -124,6 +125,7 @@ def _server_role(connection: Connection, *, is_production: bool) -> Iterator[Fin
         sentence = "The application is a superuser of the server."
         yield serious(SUBJECT, sentence, GRANTS, is_production=is_production)
         return
+    yield from _owned(connection, is_production=is_production)
     may = "SELECT has_table_privilege('{0}', 'UPDATE') OR has_table_privilege('{0}', 'DELETE')"
     rewritable = [name for name in NEVER_CHANGED if _ask(connection, may.format(name))]
     if rewritable:
@@ -131,6 +133,27 @@ def _server_role(connection: Connection, *, is_production: bool) -> Iterator[Fin
         yield warning(SUBJECT, sentence, GRANTS)
     else:
         yield good(SUBJECT, "The application's role can rewrite no event and no credit.")
+
+
+def _owned(connection: Connection, *, is_production: bool) -> Iterator[Finding]:
+    """Say whether the application could alter tables and triggers, and whether bids have a wall."""
+    owned = (
+        "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') "
+        "AND relnamespace = 'public'::regnamespace AND pg_has_role(relowner, 'USAGE')"
+    )
+    count = _ask(connection, owned)
+    if count:
+        sentence = f"The application owns {count} tables, and could take their guards away."
+        hint = "Run deploy/postgresql.sql, and connect as broker_app."
+        yield serious(SUBJECT, sentence, hint, is_production=is_production)
+    else:
+        yield good(SUBJECT, "The application owns no table.")
+    walled = "SELECT bool_and(relrowsecurity) FROM pg_class WHERE oid = ANY(:tables ::regclass[])"
+    if not connection.execute(text(walled), {"tables": list(SEALED)}).scalar():
+        sentence = "Sealed bids have no wall of the database against other readers."
+        yield warning(SUBJECT, sentence, "Run deploy/postgresql.sql after every migration.")
+    else:
+        yield good(SUBJECT, "Sealed bids are closed to other readers by the database.")
 
 
 def _show(connection: Connection, name: str) -> str:
