@@ -23,7 +23,7 @@ from broker.errors import Busy, WrongSchema
 from broker.proofs.sealing import seal
 from broker.storage_errors import in_a_sentence, overtaken, unusable, was_overtaken
 
-SCHEMA = "0032"
+SCHEMA = "0033"
 """The revision of the schema that this version of the program reads and writes."""
 
 T = TypeVar("T")

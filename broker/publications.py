@@ -24,6 +24,7 @@ from broker.ledger.overriding import Superseded, resettle_round
 from broker.notices.causes import tell_overridden, tell_published
 from broker.policy.frozen import barred_bids
 from broker.policy.rules import BarredBid
+from broker.spot.acceptances import ask_teams
 from broker.states import RunState, move_run
 from broker.tables import AwardRow, DeclineRow, ListPriceRow, RoundRow, RunRow
 
@@ -57,6 +58,7 @@ def publish_outcome(
     settle_contest(session, row, outcome, change)
     if superseded is None:
         tell_published(session, row, run, change.at)
+        ask_teams(session, row, change.at)
     else:
         tell_overridden(session, row, superseded.run, run, change.at)
 

@@ -32,6 +32,7 @@ from broker.round_tables import RunRequestRow
 from broker.rounds import close_round, finish_round, lock_round, open_round
 from broker.runs import Ran, ReportProgress, Solve, run_round
 from broker.solving import solve_override
+from broker.spot.acceptances import has_lapsed, lapse_awards
 from broker.spot.days import announce_daily_round, open_daily_round, takes_late_bids
 from broker.spot.recoveries import open_recovery_round
 from broker.spot.tables import CapacityLossRow, has_daily_round_to_close, is_of_a_sprint
@@ -54,6 +55,7 @@ class Deed(StrEnum):
     OPENED = "opened"
     RECOVERED = "recovered"
     CLEARED = "cleared"
+    LAPSED = "lapsed"
     CLOSED = "closed"
     REHEARSED = "rehearsed"
     PUBLISHED = "published"
@@ -260,6 +262,12 @@ def _clear(ticker: Ticker, key: str) -> Ticked | None:
     return _told(daily or key, Deed.CLEARED, words, is_new=daily is not None)
 
 
+def _lapse(ticker: Ticker, key: str) -> Ticked | None:
+    lapsed = transact(ticker.db, lambda session: lapse_awards(session, key, _now(ticker, session)))
+    words = "takes back what nobody accepted in time"
+    return _told(key, Deed.LAPSED, words, is_new=lapsed > 0)
+
+
 def _take_bids(ticker: Ticker, key: str) -> Ticked | None:
     with reading(ticker.db) as session:
         if not takes_late_bids(session, time_of(session, ticker.clock)):
@@ -360,6 +368,7 @@ _STEPS: tuple[tuple[Callable[[dt.datetime], ColumnElement[bool]], Act], ...] = (
     (_opens, _open),
     (_closes, _close),
     (_rehearses, _rehearse),
+    (has_lapsed, _lapse),
     (_breaks, _recover),
     (_waits, _clear),
     (_runs, _run),

@@ -72,13 +72,13 @@ def release(
     return transact(db, lambda session: release_award(session, actor, wish, at))
 
 
-def a_scarce_sprint(db: Database) -> tuple[str, str]:
+def a_scarce_sprint(db: Database, **changes: Any) -> tuple[str, str]:
     """Publish a sprint in which red's award leaves too little for blue's bid; return both bids.
 
     Red holds four lots of two units of ten for four days; blue wants eight units for two days, to
     begin on any of the first three.
     """
-    adopt(db, a_policy(spot=SPOT, pricing="pay-as-bid"))
+    adopt(db, a_policy(**{"spot": SPOT, "pricing": "pay-as-bid"} | changes))
     an_open_round(db)
     won = bid(db, "won", an_alternative(an_item(days=4, units=2), offer=500, lots=(1, 4)))
     wanted = an_alternative(an_item(days=2, units=8), offer=300, starts=(0, 2))

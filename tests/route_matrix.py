@@ -128,6 +128,8 @@ OF_A_TEAM = [
     _post("/receipts/{award}/release", OTHER_TEAM, INVALID, lots="0"),
     _post("/receipts/{sealed}/release", frozenset()),
     _post("/receipts/{lost}/waitlist", OTHER_TEAM, wish="leave"),
+    _post("/receipts/{award}/answer", OTHER_TEAM, CONFLICT, answer="accepted"),
+    _post("/receipts/{sealed}/answer", frozenset(), answer="accepted"),
     _post("/receipts/{sealed}/waitlist", frozenset(), wish="take"),
     _post("/deliveries/{award}/report", OTHER_TEAM, CONFLICT),
     _post("/deliveries/{award}/verdict", DECIDE, CONFLICT, verdict="confirmed", version="9"),

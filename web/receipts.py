@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from flask import Blueprint, Response
 from sqlmodel import Session
 
 from allocation.problem import Tier
+from broker.dashboards.acceptances import to_accept
 from broker.dashboards.award_lives import AwardLife, award_life
 from broker.dashboards.overrides import may_override
 from broker.dashboards.questions import asking
@@ -39,6 +41,9 @@ def receipt_page(
         asked = asking(session, current_actor(), screen, receipt_id, now())
         life = _life(session, screen, receipt_id)
         waits = waiting(session, current_actor(), screen, receipt_id, now())
+        question = to_accept(session, current_actor(), screen, receipt_id, now())
+        if life is not None and question is not None and question.answer is None:
+            life = replace(life, ways=())
     return answer(
         "receipt",
         swaps=("would_have_won", "what_ifs"),
@@ -46,6 +51,7 @@ def receipt_page(
         asking=asked,
         life=life,
         waiting=waits,
+        to_accept=question,
         release=release or ReleaseForm(),
         form=form or WhatIfForm(),
         may_override=may_override(current_actor(), screen.round),

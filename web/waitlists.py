@@ -1,4 +1,7 @@
-"""The waitlist: a team's lead lets a declined bid wait, or takes it off, on its receipt."""
+"""The waitlist: a team's lead lets a declined bid wait, or takes it off, on its receipt.
+
+Where the team wants to be asked, the lead accepts what the bid won, on the receipt of that.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from broker.errors import InvalidInput
-from broker.spot.tables import WaitlistWish
+from broker.spot.acceptances import answer_award
+from broker.spot.tables import TeamAnswer, WaitlistWish
 from broker.spot.waitlists import wish_for
 from web.auth import current_actor
 from web.desk import moment, write
@@ -21,6 +25,23 @@ def wish(receipt_id: str) -> Response:
     wanted = _wish(request.form.get("wish", ""))
     write(lambda session: wish_for(session, current_actor(), receipt_id, wanted, moment(session)))
     return redirect(url_for("receipts.show", receipt_id=receipt_id, _anchor="waiting"), SEE_OTHER)
+
+
+@waitlists.post("/receipts/<receipt_id>/answer")
+def answer_award_of(receipt_id: str) -> Response:
+    """Accept what a waiting bid won, or decline it."""
+    said = _answer(request.form.get("answer", ""))
+    write(lambda session: answer_award(session, current_actor(), receipt_id, said, moment(session)))
+    return redirect(
+        url_for("receipts.show", receipt_id=receipt_id, _anchor="acceptance"), SEE_OTHER
+    )
+
+
+def _answer(text: str) -> TeamAnswer:
+    """Read what was answered. Raises: InvalidInput if nothing was."""
+    if text not in {TeamAnswer.ACCEPTED, TeamAnswer.DECLINED}:
+        raise InvalidInput("award", ["answer: accept it or decline it."])
+    return TeamAnswer(text)
 
 
 def _wish(text: str) -> WaitlistWish:

@@ -278,6 +278,7 @@ NOTICES: Mapping[str, str] = {
     NoticeKind.APPROVAL_DECIDED: "A request of yours for an approval was answered",
     NoticeKind.ACCESS_CHANGED: "Access to data that you look after or use begins or is taken back",
     NoticeKind.AWARD_CUT: "An award of your team holds less than before",
+    NoticeKind.AWARD_TO_ACCEPT: "A bid that waited won, and your team is asked to accept it",
     NoticeKind.HOURS_TO_CONFIRM: "Hours of yours are asked for",
     NoticeKind.HOURS_TO_NAME: "Hours of a pool that you own are declined, or have nobody",
 }

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from broker.access import Action, Actor, may
 from broker.dashboards.receipts import Receipt
+from broker.spot.acceptances import accept_hours
 from broker.spot.tables import WaitlistWish
 from broker.spot.waitlists import can_wait, standing_of
 from broker.states import RoundState
@@ -16,13 +17,18 @@ from broker.states import RoundState
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Whether a declined bid waits, since when, and what it got; `receipt_id` leads there."""
+    """Whether a declined bid waits, since when, and what it got; `receipt_id` leads there.
+
+    `accept_hours` is how long its team could accept what it won; None if nobody is asked.
+    """
 
     is_waiting: bool
     since: dt.datetime | None
     receipt_id: str | None
     may_join: bool
     may_leave: bool
+    is_asked: bool = False
+    accept_hours: int | None = None
 
 
 def waiting(
@@ -36,7 +42,7 @@ def waiting(
     if said.is_daily or (said.wish is None and not is_able):
         return None
     got = said.served_by
-    is_waiting = said.wish == WaitlistWish.TAKE and got is None
+    is_waiting = said.wish in {WaitlistWish.TAKE, WaitlistWish.ASK} and got is None
     is_lead = may(actor, Action.PLACE_BID, team_id=screen.team_id) and got is None
     return Waiting(
         is_waiting and is_able,
@@ -44,6 +50,8 @@ def waiting(
         got,
         may_join=is_lead and is_able and not is_waiting,
         may_leave=is_lead and is_waiting,
+        is_asked=said.wish == WaitlistWish.ASK,
+        accept_hours=accept_hours(session, at),
     )
 
 

@@ -21,6 +21,7 @@ from broker.holdings.shares import refund_percent
 from broker.holdings.tables import CutCause, HoldingCutRow
 from broker.policy.versions import policy_of_round
 from broker.rounds import lock_round
+from broker.spot.acceptances import check_answered
 
 
 class InvalidRelease(InvalidInput):
@@ -64,6 +65,7 @@ def release_award(session: Session, actor: Actor, wish: ReleaseAward, at: dt.dat
     lock_round(session, find_award(session, wish.bid_id).round.key)
     award = lock_award(session, wish.bid_id)
     require(actor, Action.RELEASE_AWARD, team_id=award.bid.team_id)
+    check_answered(session, wish.bid_id)
     cuts = cuts_of(session, award.row)
     if cuts and _is_same(cuts[-1], actor, wish):
         return _released(cuts[-1])

@@ -21,6 +21,7 @@ class CutCause(StrEnum):
     RELEASED = "released"
     PREEMPTED = "preempted"
     CAPACITY_LOST = "capacity-lost"
+    NOT_ACCEPTED = "not-accepted"
 
 
 MOST_PERCENT = 200

@@ -241,6 +241,7 @@ _CUT = {
     CutCause.RELEASED: "released",
     CutCause.PREEMPTED: "preempted",
     CutCause.CAPACITY_LOST: "lost with their capacity",
+    CutCause.NOT_ACCEPTED: "not accepted, and go back",
 }
 """What became of lots that an award holds no more."""
 
@@ -258,6 +259,21 @@ def tell_award_cut(
     people = _people_of(session, [bid.team_id])[bid.team_id]
     subject = f"{cut.run_id}/{cut.bid_id}/{cut.number}"
     tell(session, people, Notice(NoticeKind.AWARD_CUT, subject, sentence, _receipt(bid)), at)
+
+
+def tell_to_accept(session: Session, bid: BidRow, until: dt.datetime, at: dt.datetime) -> None:
+    """Tell a team that a bid of it won what became free, and until when it may accept that."""
+    sentence = (
+        f"Bid {bid.key} won what became free: accept it by {written(until)}, or it goes back."
+    )
+    people = _people_of(session, [bid.team_id])[bid.team_id]
+    notice = Notice(NoticeKind.AWARD_TO_ACCEPT, f"accept/{bid.id}", sentence, _receipt(bid))
+    tell(session, people, notice, at)
+
+
+def settle_acceptance(session: Session, bid: BidRow, at: dt.datetime) -> None:
+    """Ask nobody any more to accept an award."""
+    settle(session, NoticeKind.AWARD_TO_ACCEPT, f"accept/{bid.id}", at)
 
 
 # --- approvals ---------------------------------------------------------------------------------

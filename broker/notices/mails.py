@@ -26,6 +26,7 @@ HEADLINES: Mapping[NoticeKind, str] = {
     NoticeKind.APPROVAL_DECIDED: "Answers to your requests",
     NoticeKind.ACCESS_CHANGED: "Access to data",
     NoticeKind.AWARD_CUT: "Awards that hold less",
+    NoticeKind.AWARD_TO_ACCEPT: "Awards to accept",
     NoticeKind.HOURS_TO_CONFIRM: "Hours of yours to confirm",
     NoticeKind.HOURS_TO_NAME: "Hours of experts to name",
 }

@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     AWARD_CUT = "award-cut"
     HOURS_TO_CONFIRM = "hours-to-confirm"
     HOURS_TO_NAME = "hours-to-name"
+    AWARD_TO_ACCEPT = "award-to-accept"
 
 
 class Channel(StrEnum):

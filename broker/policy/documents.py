@@ -23,6 +23,8 @@ LEAST_PERCENT, MOST_PERCENT = 50, 200
 MOST_ENTRIES = 1000
 LONGEST_DAYS = 366
 """How long a list in a policy may be."""
+MOST_HOURS = 168
+"""The longest time to accept an award."""
 CLOCK_TIME = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 """A time of the day, from 00:00 to 23:59."""
 
@@ -181,7 +183,9 @@ class SpotRules(Part):
     """What a spot award is promised: how long it runs, how long before it is told, what is repaid.
 
     `broken_promise_percent` comes on top of the refund of unused days where a promise is broken.
-    Daily rounds take bids until `daily_close_time` (UTC, `HH:MM`); without it they take none.
+    Daily rounds take bids until `daily_close_time` (UTC, `HH:MM`); without it they take none. A
+    team that wants to be asked accepts what a waiting bid won within `accept_hours`; without it
+    nobody is asked.
     """
 
     minimum_runtime_days: Annotated[int, Field(ge=0, le=LONGEST_DAYS)]
@@ -191,6 +195,7 @@ class SpotRules(Part):
         tuple[ReleaseRefund, ...], Field(max_length=MOST_ENTRIES), AfterValidator(_later_for_more)
     ]
     daily_close_time: Annotated[str, Field(pattern=CLOCK_TIME)] | None = None
+    accept_hours: Annotated[int, Field(ge=1, le=MOST_HOURS)] | None = None
 
 
 def _unlike_themes(themes: tuple[Theme, ...]) -> tuple[Theme, ...]:

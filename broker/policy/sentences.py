@@ -126,6 +126,8 @@ def _spot(spot: SpotRules) -> Iterator[Rule]:
     yield Rule(SPOT, "", "A broken promise gives back", rebate)
     until = f"{spot.daily_close_time} UTC" if spot.daily_close_time else "they take none"
     yield Rule(SPOT, "", "Daily rounds take late bids until", until)
+    asked = f"{spot.accept_hours} hours" if spot.accept_hours else "nobody is asked"
+    yield Rule(SPOT, "", "A team that wants to be asked accepts an award within", asked)
     for one in spot.release_refunds:
         name = f"Released {one.days_ahead} days ahead or more gives back"
         yield Rule(SPOT, "", name, f"{one.refund_percent} % of the unused days")

@@ -43,10 +43,11 @@ from broker.policy.versions import policy_in_force
 from broker.rounds import close_round, create_round, lock_round, renew_offer
 from broker.rounds_by_hand import cancel_round
 from broker.snapshots import frozen_problem
+from broker.spot.acceptances import accept_by, ask_before
 from broker.spot.losses import fitting, lost_units, without
 from broker.spot.offers import labels_of, team_names
 from broker.spot.recoveries import is_undecided, short_now
-from broker.spot.tables import DailyRoundRow, is_of_a_sprint
+from broker.spot.tables import DailyRoundRow, WaitlistWish, is_of_a_sprint
 from broker.spot.waitlists import waiting_keys
 from broker.states import RoundState, move_round
 from broker.tables import BidRow, RoundRow, TeamRow
@@ -100,7 +101,7 @@ def open_daily_round(session: Session, sprint_key: str, change: Change) -> str |
         return _close_pending(session, sprint, pending, change)
     if not _is_due(session, sprint, first, today):
         return None
-    problem = _problem(session, sprint, first, today)
+    problem = _problem(session, sprint, first, today, accept_by(session, change.at))
     if not problem.bids:
         return None
     row = _announce(session, sprint, problem, today, change)
@@ -117,7 +118,8 @@ def _close_pending(
         return None
     if is_undecided(session, sprint) or short_now(session, sprint, row.starts_on):
         return None
-    problem = _problem(session, sprint, row.starts_on, row.closes_at.astimezone(dt.UTC).date())
+    day = row.closes_at.astimezone(dt.UTC).date()
+    problem = _problem(session, sprint, row.starts_on, day, accept_by(session, change.at))
     has_bids = session.scalars(
         select(col(BidRow.id)).where(col(BidRow.round_id) == row.id).limit(1)
     ).first()
@@ -153,9 +155,11 @@ def _close(
     session: Session, sprint: RoundRow, row: RoundRow, problem: Problem, change: Change
 ) -> None:
     """Let the bids that wait enter a daily round, and close it."""
-    store_bids(
-        session, directory_of(session, row), problem.bids, _titles(session, sprint, problem), change
-    )
+    titles = _titles(session, sprint, problem)
+    ids = store_bids(session, directory_of(session, row), problem.bids, titles, change)
+    until, asking = accept_by(session, change.at), waiting_keys(session, sprint, WaitlistWish.ASK)
+    if until is not None:
+        ask_before(session, (id_ for key, id_ in ids.items() if key in asking), until)
     close_round(session, row.key, change)
 
 
@@ -215,8 +219,17 @@ def _had_one(session: Session, sprint: RoundRow, today: dt.date) -> bool:
     return session.scalars(others).first() is not None
 
 
-def _problem(session: Session, sprint: RoundRow, first: dt.date, today: dt.date) -> Problem:
-    """Return what is left of a sprint from a day on, asked for by those whom it could serve."""
+def _problem(
+    session: Session,
+    sprint: RoundRow,
+    first: dt.date,
+    today: dt.date,
+    until: dt.datetime | None = None,
+) -> Problem:
+    """Return what is left of a sprint from a day on, asked for by those whom it could serve.
+
+    What teams accept until a moment begins on the day after; without one nobody is asked.
+    """
     whole = frozen_problem(session, sprint)
     left = without(whole.capacity, lost_units(session, sprint))
     capacity = tuple(units for units in left if units.day >= first)
@@ -224,8 +237,8 @@ def _problem(session: Session, sprint: RoundRow, first: dt.date, today: dt.date)
     held = tuple(fitting(_held(whole.commitments, standing, first), capacity))
     free, teams = _free(capacity, held), tuple(_teams(session, whole.teams))
     credits_ = {team.key: team.credits for team in teams}
-    waiting = waiting_keys(session, sprint)
-    late = (_from(bid, first) for bid in whole.bids if bid.key in waiting)
+    starts = _starts_of_waiting(session, sprint, first, until)
+    late = (_from(bid, starts[bid.key]) for bid in whole.bids if bid.key in starts)
     bids = tuple(bid for bid in late if _could_win(bid, free, credits_[bid.team_key]))
     return Problem(
         round_key=RoundKey(f"{sprint.key}-{today:%m%d}"),
@@ -237,6 +250,16 @@ def _problem(session: Session, sprint: RoundRow, first: dt.date, today: dt.date)
         bids=bids,
         commitments=held,
     )
+
+
+def _starts_of_waiting(
+    session: Session, sprint: RoundRow, first: dt.date, until: dt.datetime | None
+) -> dict[str, dt.date]:
+    """Return the first day on which each bid that waits could begin, by key."""
+    taking = waiting_keys(session, sprint, WaitlistWish.TAKE)
+    asking = waiting_keys(session, sprint, WaitlistWish.ASK) if until else frozenset()
+    accepted = max(first, until.astimezone(dt.UTC).date() + ONE_DAY) if until else first
+    return dict.fromkeys(taking, first) | dict.fromkeys(asking, accepted)
 
 
 def _held(

@@ -17,9 +17,10 @@ from broker.tables import STRICT, Day, Instant, RoundRow, Table, Whole, at_least
 
 
 class WaitlistWish(StrEnum):
-    """What a team wants of a declined bid: to take what becomes free, or not to wait any more."""
+    """What a team wants of a declined bid: take what becomes free, be asked first, wait no more."""
 
     TAKE = "take"
+    ASK = "ask"
     LEAVE = "leave"
 
 
@@ -88,6 +89,36 @@ class CapacityLossRow(Table, table=True):
     reason: str = Field(sa_type=Text)
     reported_by: str = Field(sa_type=Text)
     reported_at: dt.datetime = Field(sa_type=Instant)
+
+
+class TeamAnswer(StrEnum):
+    """What became of an award that its team was asked to accept."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+
+
+class AcceptanceRow(Table, table=True):
+    """A bid of a daily round whose award holds once its team accepts it, by a time.
+
+    Answered once, or lapsed; a bid that wins nothing is never answered.
+    """
+
+    __tablename__ = "acceptance"
+    __table_args__ = (
+        one_of("answer", *TeamAnswer),
+        CheckConstraint(
+            "(answer IS NULL) = (answered_by IS NULL) AND (answer IS NULL) = (answered_at IS NULL)",
+            name="answer_says_who_and_when",
+        ),
+        STRICT,
+    )
+    bid_id: str = Field(primary_key=True, foreign_key="bid.id", sa_type=Text)
+    accept_by: dt.datetime = Field(sa_type=Instant)
+    answer: str | None = Field(default=None, sa_type=Text)
+    answered_by: str | None = Field(default=None, sa_type=Text)
+    answered_at: dt.datetime | None = Field(default=None, sa_type=Instant)
 
 
 def is_of_a_sprint() -> ColumnElement[bool]:

@@ -17,10 +17,12 @@ from broker.access import Action, Actor, require
 from broker.audit import Change, record
 from broker.errors import NotFound, Refused
 from broker.runs import published_run
+from broker.spot.acceptances import accept_hours
 from broker.spot.tables import DailyRoundRow, WaitlistStepRow, WaitlistWish, is_of_a_sprint
 from broker.states import RoundState, RunState
 from broker.tables import AlternativeRow, AwardRow, BidRow, DeclineRow, RoundRow, RunRow
 
+TAKE_IT = "Let it wait and take what fits."
 SCARCE = frozenset(
     {
         Reason.OUTBID,
@@ -47,23 +49,27 @@ def wish_for(
 ) -> bool:
     """Put a declined bid on the waitlist or take it off; False if that was so already.
 
-    On it, the bid takes what becomes free and fits, at its offer at most, without asking again.
+    On it, the bid takes what becomes free and fits, at its offer at most, without asking again; or
+    its team is asked to accept what it won.
 
-    Raises: NotFound; SignInNeeded, NotAllowed; Refused if the bid cannot wait for anything.
+    Raises: NotFound; SignInNeeded, NotAllowed; Refused if the bid cannot wait for anything, or the
+    policy in force asks nobody.
     """
     found = _declined(session, bid_id)
     require(actor, Action.PLACE_BID, team_id=found.bid.team_id)
     latest = latest_step(session, bid_id)
     if (latest.wish if latest else WaitlistWish.LEAVE) == wish:
         return False
-    if wish is WaitlistWish.TAKE:
+    if wish is WaitlistWish.ASK and accept_hours(session, at) is None:
+        raise Refused("The policy in force gives no time to accept what a bid won.", hint=TAKE_IT)
+    if wish is not WaitlistWish.LEAVE:
         _check_can_wait(session, found, at.astimezone(dt.UTC).date())
     number = latest.number + 1 if latest else 1
     session.add(
         WaitlistStepRow(bid_id=bid_id, number=number, wish=wish, wished_by=actor.id, wished_at=at)
     )
     session.flush()
-    kind = "waitlist.joined" if wish is WaitlistWish.TAKE else "waitlist.left"
+    kind = "waitlist.left" if wish is WaitlistWish.LEAVE else "waitlist.joined"
     record(session, Change(actor.id, at), kind, f"bid:{bid_id}", number=number)
     return True
 
@@ -121,9 +127,9 @@ def standing_of(session: Session, bid_id: str) -> Standing:
     return Standing(bool(found[0]), *found[1:])
 
 
-def waiting_keys(session: Session, sprint: RoundRow) -> frozenset[str]:
-    """Return the keys of the bids of a sprint's round that wait for something."""
-    waiting = select(col(BidRow.key)).where(col(BidRow.round_id) == sprint.id, is_waiting())
+def waiting_keys(session: Session, sprint: RoundRow, *wishes: WaitlistWish) -> frozenset[str]:
+    """Return the keys of the bids of a sprint's round that wait, of all or with some wishes."""
+    waiting = select(col(BidRow.key)).where(col(BidRow.round_id) == sprint.id, is_waiting(*wishes))
     return frozenset(session.scalars(waiting)) - set(served(session, sprint))
 
 
@@ -142,8 +148,8 @@ def served(session: Session, sprint: RoundRow) -> dict[str, str]:
     return dict(session.execute(won).all())
 
 
-def is_waiting() -> ColumnElement[bool]:
-    """Say whether the newest step of a bid wants something."""
+def is_waiting(*wishes: WaitlistWish) -> ColumnElement[bool]:
+    """Say whether the newest step of a bid wants something: anything, or one of some wishes."""
     step, newer = aliased(WaitlistStepRow), aliased(WaitlistStepRow)
     last = (
         select(func.max(col(newer.number)))
@@ -154,7 +160,7 @@ def is_waiting() -> ColumnElement[bool]:
     return exists().where(
         col(step.bid_id) == col(BidRow.id),
         col(step.number) == last,
-        col(step.wish) == WaitlistWish.TAKE,
+        col(step.wish).in_(wishes or (WaitlistWish.TAKE, WaitlistWish.ASK)),
     )
 
 

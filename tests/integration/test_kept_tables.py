@@ -7,6 +7,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import IntegrityError
 
 from broker.migrations import (
+    acceptance_guards,
     access_guards,
     approval_guards,
     calendar_guards,
@@ -38,6 +39,7 @@ SAID_OF = {
     "holding_cut": holding_guards.STAYS,
     "waitlist_step": spot_guards.STAYS,
     "daily_round": spot_guards.STAYS,
+    "acceptance": acceptance_guards.STAYS,
     **dict.fromkeys(recovery_guards.TABLES, recovery_guards.STAYS),
     "sprint_rule": sprint_guards.STAYS,
     "announced_sprint": sprint_guards.STAYS,

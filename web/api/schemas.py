@@ -282,9 +282,15 @@ class ReleaseIn(Part):
 
 
 class WaitIn(Part):
-    """Whether a declined bid waits for what becomes free, and takes it."""
+    """Whether a declined bid waits for what becomes free, and takes it or has its team asked."""
 
-    wish: Literal["take", "leave"]
+    wish: Literal["take", "ask", "leave"]
+
+
+class AcceptIn(Part):
+    """Whether a team accepts what a waiting bid won, or declines it."""
+
+    answer: Literal["accepted", "declined"]
 
 
 class VerdictIn(Part):

@@ -46,7 +46,8 @@ from broker.rounds_by_hand import (
     schedule_by_hand,
 )
 from broker.run_requests import ask_run
-from broker.spot.tables import WaitlistWish
+from broker.spot.acceptances import answer_award
+from broker.spot.tables import TeamAnswer, WaitlistWish
 from broker.spot.waitlists import wish_for
 from broker.sprints.versions import activate_rule, end_rule, propose_rule, refuse_rule
 from broker.states import BidState, RunPurpose
@@ -278,6 +279,11 @@ def _wait(call: Call[schemas.WaitIn]) -> Document:
     return {"is_new": wish_for(call.session, call.actor, call.where["bid_id"], wish, call.at)}
 
 
+def _accept(call: Call[schemas.AcceptIn]) -> Document:
+    answer = TeamAnswer(call.body.answer)
+    return {"is_new": answer_award(call.session, call.actor, call.where["bid_id"], answer, call.at)}
+
+
 def _report(call: Call[schemas.ReportIn]) -> Document:
     body = call.body
     wish = ReportDelivery(
@@ -408,6 +414,7 @@ COMMANDS: tuple[Command[Any], ...] = (
     ),
     _post("/awards/<bid_id>/release", "ReleaseAward", "bids", schemas.ReleaseIn, _release),
     _post("/declines/<bid_id>/waitlist", "WaitForUnits", "bids", schemas.WaitIn, _wait),
+    _post("/awards/<bid_id>/answer", "AnswerAward", "bids", schemas.AcceptIn, _accept),
     _post("/deliveries/<bid_id>/report", "ReportDelivery", "deliveries", schemas.ReportIn, _report),
     _post("/deliveries/<bid_id>/verdict", "GiveVerdict", "deliveries", schemas.VerdictIn, _verdict),
 )
