@@ -12,6 +12,7 @@ from dataclasses import replace
 from allocation.folders import PoolLabel, RoundFolder
 from allocation.problem import Alternative, Bid, DayUnits, PoolKey, Problem, RoundKey
 from broker.db import Database, transact
+from broker.figures.keeping import keep_figures
 from broker.rounds import create_round, finish_round
 from broker.runs import Solve
 from broker.states import RunPurpose
@@ -48,6 +49,7 @@ def build_past(
         if key == rehearsed:
             run_it(db, key, solve=solve, purpose=RunPurpose.REHEARSAL)
         run_it(db, key, solve=solve)
+    keep_figures(db)
     transact(db, lambda session: finish_round(session, "past-1", a_change(hours=2)))
     bring(db, sealed_round("waiting", 3))
     bring(db, sealed_round("taking-bids", 4), is_open=True)

@@ -64,6 +64,9 @@ def _of_every_round(address: str, undecided: int) -> list[Row]:
 OPEN_INSIDE = [
     *(Row(address, EVERYBODY) for address in ("/", "/rounds", "/rounds.csv", "/pools")),
     *(Row(address, EVERYBODY) for address in ("/pools.json", "/pools/gpu", "/capacity")),
+    *(Row(f"/capacity/{page}", EVERYBODY) for page in ("value", "scarcity", "days/today")),
+    *(Row(f"/capacity/{table}.csv", EVERYBODY) for table in ("sprints", "pools")),
+    Row("/capacity/teams.csv?round=past-1", EVERYBODY),
     Row("/pools/gpu/holders.csv", EVERYBODY),
     Row("/receipts/{award}", EVERYBODY),
     Row("/receipts/{award}.json", EVERYBODY),

@@ -20,6 +20,7 @@ from web import (
     filters,
     grids,
     headers,
+    heat_charts,
     navigation,
     visits,
     ways,
@@ -69,7 +70,19 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
     app.jinja_env.lstrip_blocks = True
     desk.register(app, connect(settings.database_url), clock)
     ways.register(app, settings)
-    for part in (visits, assets, auth, csrf, errors, filters, grids, headers, navigation, wording):
+    for part in (
+        visits,
+        assets,
+        auth,
+        csrf,
+        errors,
+        filters,
+        grids,
+        headers,
+        heat_charts,
+        navigation,
+        wording,
+    ):
         part.register(app)
     for blueprint in (
         market_pages,

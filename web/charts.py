@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from allocation.problem import Tier
-from broker.dashboards.heatmaps import DayUse, Heatmap, PoolDays
+from broker.dashboards.heatmaps import DayUse
 from broker.dashboards.histories import PricePoint
 from broker.dashboards.listings import Row
+from broker.dashboards.sprint_figures import PoolSprint
 from web.filters import compact, weekday
 
-ROW, HEAD, GAP, CELL_HEIGHT = 28, 26, 4, 22
-NARROW_CELL, WIDE_CELL, HEATMAP_WIDTH = 26, 44, 546
 SMALLEST_MARK = 2.0
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 110, 26, 4
 COLUMNS_HEIGHT, COLUMNS_HEAD, COLUMNS_FOOT = 90, 22, 22
@@ -35,6 +34,7 @@ class Mark(StrEnum):
     RESERVED = "reserved"
     SPOT = "spot"
     SPOT_ON_RESERVED = "spot-on-reserved"
+    OTHERS = "others"
     LOST = "lost"
     FREE = "free"
 
@@ -46,50 +46,6 @@ class Stretch:
     mark: Mark
     left: float
     width: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One pool and day. Shape: stretches fill the width; none where the pool is closed."""
-
-    left: float
-    top: float
-    width: float
-    stretches: tuple[Stretch, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeatRow:
-    """The cells of one pool."""
-
-    pool: PoolDays
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DayLabel:
-    """The head of a column of cells; `middle` is its centre."""
-
-    day: dt.date
-    middle: float
-
-
-@dataclass(frozen=True, slots=True)
-class HeatChart:
-    """A heatmap ready to be drawn."""
-
-    width: float
-    height: float
-    labels: tuple[DayLabel, ...]
-    rows: tuple[HeatRow, ...]
-
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """What a legend must explain: the marks that are there, and closed days if any."""
-        cells = [cell for row in self.rows for cell in row.cells]
-        there = {stretch.mark for cell in cells for stretch in cell.stretches}
-        closed = ("closed",) if any(not cell.stretches for cell in cells) else ()
-        return (*(mark for mark in Mark if mark in there), *closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +101,13 @@ def shares_of_width(amounts: Sequence[int], width: float) -> tuple[float, ...]:
     if whole == 0:
         return tuple(0.0 for _ in amounts)
     smallest = min(SMALLEST_MARK, width / len(amounts))
-    raised = [max(smallest, width * amount / whole) if amount else 0.0 for amount in amounts]
+    plain = [width * amount / whole for amount in amounts]
+    if all(size >= smallest for size in plain if size):
+        return tuple(round(size, 1) for size in plain)
+    raised = [max(smallest, size) if size else 0.0 for size in plain]
     spare = sum(size - smallest for size in raised if size)
-    excess = sum(raised) - width
-    shrink = excess / spare if spare else 0.0
+    shrink = (sum(raised) - width) / spare if spare else 0.0
     return tuple(round(size - (size - smallest) * shrink, 1) if size else 0.0 for size in raised)
-
-
-def stretches_of(use: DayUse, width: float) -> tuple[Stretch, ...]:
-    """Divide a cell between what was held before, reserved, spot, lost and free units."""
-    amounts = (
-        (Mark.HELD, use.held_units),
-        (Mark.RESERVED, use.reserved_used_units),
-        (Mark.SPOT_ON_RESERVED, use.spot_on_reserved_units),
-        (Mark.SPOT, use.spot_used_units - use.spot_on_reserved_units),
-        (Mark.LOST, use.lost_units),
-        (Mark.FREE, max(0, use.free_units)),
-    )
-    return stack(amounts, width)
 
 
 def stack(amounts: Sequence[tuple[Mark, int]], width: float) -> tuple[Stretch, ...]:
@@ -175,26 +120,6 @@ def stack(amounts: Sequence[tuple[Mark, int]], width: float) -> tuple[Stretch, .
             found.append(Stretch(mark, round(left, 1), size))
         left += size
     return tuple(found)
-
-
-def heat_chart(heatmap: Heatmap) -> HeatChart:
-    """Lay out a heatmap: one row a pool, one column a day."""
-    step = min(WIDE_CELL, max(NARROW_CELL, HEATMAP_WIDTH // len(heatmap.days)))
-    return HeatChart(
-        width=step * len(heatmap.days),
-        height=HEAD + ROW * len(heatmap.pools),
-        labels=tuple(DayLabel(d, (n + 0.5) * step) for n, d in enumerate(heatmap.days)),
-        rows=tuple(_heat_row(pool, n, step) for n, pool in enumerate(heatmap.pools)),
-    )
-
-
-def _heat_row(pool: PoolDays, row: int, step: int) -> HeatRow:
-    top, width = HEAD + ROW * row + (ROW - CELL_HEIGHT) / 2, step - GAP
-    cells = tuple(
-        Cell(n * step + GAP / 2, top, width, stretches_of(use, width) if use else ())
-        for n, use in enumerate(pool.days)
-    )
-    return HeatRow(pool, cells)
 
 
 def spark(values: Sequence[int | None], sentence: str) -> Spark:
@@ -233,7 +158,7 @@ def pieces_of(points: Sequence[tuple[float, float] | None]) -> tuple[str, ...]:
     return tuple(" ".join(piece) for piece in pieces if len(piece) > 1)
 
 
-def price_spark(points: Sequence[PricePoint]) -> Spark:
+def price_spark(points: Sequence[PricePoint | PoolSprint]) -> Spark:
     """Draw the list prices of a pool: reserved where it has reserved units, else spot."""
     reserved = [point.reserved_microcredits for point in points]
     spot = [point.spot_microcredits for point in points]

@@ -17,10 +17,11 @@ from broker.dashboards.pool import (
 from broker.dashboards.pools import pools_listed, pools_screen
 from broker.dashboards.use import day_table
 from broker.errors import NotFound
-from web.charts import heat_chart, price_spark
+from web.charts import price_spark
 from web.desk import market, now
 from web.exports import export
 from web.grids import day_asked, grid, question
+from web.heat_charts import heat_chart
 from web.history_charts import demand_chart, price_chart
 from web.hypermedia import answer
 

@@ -1,12 +1,17 @@
-"""Screen 8, the capacity dashboard: who holds what in a decided round, and what it was worth."""
+"""Screen 8, the capacity dashboard: who holds what in a decided sprint, and in those around it.
+
+What the sprints were worth and to whom, and what is scarce, stands in capacity_values.py; one day
+of all pools in capacity_days.py.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
+from sqlalchemy import select
 from sqlmodel import Session
 
 from broker.dashboards.briefs import (
@@ -14,12 +19,27 @@ from broker.dashboards.briefs import (
     RoundBrief,
     find_decided,
     published_run,
+    rounds_ahead,
     rounds_decided,
 )
-from broker.dashboards.heatmaps import Heatmap, heatmap
-from broker.dashboards.histories import PricePoint, price_histories
-from broker.dashboards.listings import Listing, Question, Row, Table, all_rows, list_rows
-from broker.dashboards.use import day_table, pool_table
+from broker.dashboards.heatmaps import Heatmap, PoolsAsked, heatmap
+from broker.dashboards.listings import (
+    PAGE_ROWS,
+    Listing,
+    Question,
+    Row,
+    Table,
+    all_rows,
+    list_rows,
+)
+from broker.dashboards.sources import ROUND_TEAM, TEAM
+from broker.dashboards.sprint_figures import (
+    PoolSprint,
+    sprints_of_pools,
+    wait_minutes,
+)
+from broker.dashboards.team_units import TeamUnits, units_of_team
+from broker.dashboards.use import day_table, offers_of_pools, pool_table
 
 PRICES_SHOWN = (
     "pool",
@@ -27,6 +47,26 @@ PRICES_SHOWN = (
     "spot_list_price_credits",
     "wanted_ratio",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityAsked:
+    """What somebody wants to see. Empty texts ask for everything, and for the newest sprint.
+
+    `first` and `page` are the heatmap's first day and its page of pools.
+    """
+
+    round_key: str = ""
+    kind: str = ""
+    pool: str = ""
+    team_key: str = ""
+    first: dt.date | None = None
+    page: int = 1
+
+    @property
+    def pools(self) -> PoolsAsked:
+        """Which pools are wanted."""
+        return PoolsAsked(self.kind, self.pool, self.page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,70 +85,114 @@ class Utilisation:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolOffer:
+    """What a pool offers in a sprint that is not decided: all of it, and what is held before."""
+
+    units: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class CapacityBoard:
-    """The dashboard of one decided round; `before` is the utilisation of the sprint before it."""
+    """The dashboard of one decided round.
+
+    Shape: `sprints` and `offers` by pool key; `before_reserved_ratio` is of the sprint before. A
+    `team` is there where one was asked for, with its units.
+    """
 
     round: RoundBrief
     run: PublishedRun | None
+    wait_minutes: int | None
     utilisation: Utilisation
-    before: Utilisation | None
+    before_reserved_ratio: float | None
     heatmap: Heatmap
-    days: Listing
+    days: Listing | None
     pools: Listing
-    histories: Mapping[str, tuple[PricePoint, ...]]
+    sprints: Mapping[str, tuple[PoolSprint, ...]]
+    next: RoundBrief | None
+    offers: Mapping[str, PoolOffer]
+    teams: Mapping[str, str]
+    team: TeamUnits | None
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityScreen:
     """The decided rounds to choose from, and the board of the chosen one; None if there is none."""
 
+    asked: CapacityAsked
     rounds: tuple[RoundBrief, ...]
     board: CapacityBoard | None
 
 
 def capacity_screen(
-    session: Session,
-    round_key: str,
-    window: tuple[dt.date | None, int],
-    days: Question,
-    pools: Question,
+    session: Session, asked: CapacityAsked, days: Question | None, pools: Question
 ) -> CapacityScreen:
     """Return the dashboard of a round, of the newest decided one where none is named.
 
-    Shape: the window is the heatmap's first day and its page of pools.
-
-    Raises: NotFound if the round that was named is not decided.
+    The table of days is there only for whoever asks for it. Raises: NotFound if the round that was
+    named is not decided, or the team is none of it.
     """
     newest = rounds_decided(session)
-    chosen = find_decided(session, round_key) if round_key else next(iter(newest), None)
+    chosen = choose_decided(session, newest, asked.round_key)
     if chosen is None:
-        return CapacityScreen(rounds=(), board=None)
+        return CapacityScreen(asked, rounds=(), board=None)
     past = tuple(brief for brief in newest if brief.starts_on <= chosen.starts_on)
     if chosen not in newest:
         past = rounds_decided(session, until=chosen.starts_on)
-    board = _board(session, chosen, past, window, days, pools)
-    return CapacityScreen(rounds=tuple(dict.fromkeys((*newest, chosen))), board=board)
+    board = _board(session, asked, chosen, past, days, pools)
+    return CapacityScreen(asked, tuple(dict.fromkeys((*newest, chosen))), board)
+
+
+def choose_decided(
+    session: Session, newest: Sequence[RoundBrief], round_key: str
+) -> RoundBrief | None:
+    """Return the decided round that was named, else the newest. Raises: NotFound."""
+    if not round_key:
+        return next(iter(newest), None)
+    named = next((brief for brief in newest if brief.key == round_key), None)
+    return named or find_decided(session, round_key)
 
 
 def _board(
     session: Session,
+    asked: CapacityAsked,
     chosen: RoundBrief,
     past: Sequence[RoundBrief],
-    window: tuple[dt.date | None, int],
-    days: Question,
+    days: Question | None,
     pools: Question,
 ) -> CapacityBoard:
     before = next((brief for brief in past if brief.starts_on < chosen.starts_on), None)
+    sprints = sprints_of_pools(session, past)
+    ahead = next(iter(rounds_ahead(session)), None)
+    teams = _teams(session, chosen)
+    wanted = Question(filters={"kind": asked.kind, "pool": asked.pool})
+    table = pool_prices(chosen)
+    rows = all_rows(session, table, wanted)
     return CapacityBoard(
         round=chosen,
         run=published_run(session, chosen.id),
-        utilisation=_utilisation(session, chosen),
-        before=_utilisation(session, before) if before else None,
-        heatmap=heatmap(session, chosen, *window),
-        days=list_rows(session, day_table(chosen.id), days),
-        pools=list_rows(session, pool_prices(chosen), pools),
-        histories=price_histories(session, past),
+        wait_minutes=wait_minutes(session, chosen.id),
+        utilisation=_utilisation(rows),
+        before_reserved_ratio=_reserved_before(before, sprints),
+        heatmap=heatmap(session, chosen, asked.first, asked.pools),
+        days=list_rows(session, day_table(chosen.id), days) if days else None,
+        pools=_prices(session, table, wanted, pools, rows),
+        sprints=sprints,
+        next=ahead,
+        offers=_offers(session, ahead),
+        teams=teams,
+        team=units_of_team(session, chosen.id, asked.team_key) if asked.team_key else None,
     )
+
+
+def _prices(
+    session: Session, table: Table, wanted: Question, asked: Question, rows: Sequence[Row]
+) -> Listing:
+    """List the prices of the pools that the dashboard shows; read again only if asked otherwise."""
+    if asked.sort or asked.page > 1 or asked.wanted(table):
+        filters = {**wanted.filters, **asked.filters}
+        return list_rows(session, table, replace(asked, filters=filters))
+    return Listing(table, wanted, tuple(rows[:PAGE_ROWS]), len(rows), 1)
 
 
 def pool_prices(brief: RoundBrief) -> Table:
@@ -117,8 +201,37 @@ def pool_prices(brief: RoundBrief) -> Table:
     return pool_table(brief.id).showing("pool_prices", caption, PRICES_SHOWN)
 
 
-def _utilisation(session: Session, brief: RoundBrief) -> Utilisation:
-    rows = all_rows(session, pool_table(brief.id), Question())
+def _teams(session: Session, brief: RoundBrief) -> Mapping[str, str]:
+    """Return the names of the teams that could bid in a round, by key."""
+    rows = session.execute(
+        select(TEAM.c.key, TEAM.c.name)
+        .join(ROUND_TEAM, ROUND_TEAM.c.team_id == TEAM.c.id)
+        .where(ROUND_TEAM.c.round_id == brief.id)
+        .order_by(TEAM.c.name, TEAM.c.key)
+    )
+    return dict(rows.all())
+
+
+def _offers(session: Session, ahead: RoundBrief | None) -> Mapping[str, PoolOffer]:
+    if ahead is None:
+        return {}
+    rows = session.execute(offers_of_pools(ahead.id))
+    return {key: PoolOffer(units, held) for key, units, held in rows}
+
+
+def _reserved_before(
+    before: RoundBrief | None, sprints: Mapping[str, tuple[PoolSprint, ...]]
+) -> float | None:
+    shares = [
+        one.reserved_used_unit_days / one.reserved_unit_days
+        for pool in sprints.values()
+        for one in pool
+        if before and one.round_key == before.key and one.reserved_unit_days
+    ]
+    return fmean(shares) if shares else None
+
+
+def _utilisation(rows: Sequence[Row]) -> Utilisation:
     wanted = [row for row in rows if row["wanted_ratio"] is not None]
     most = max(wanted, key=lambda row: row["wanted_ratio"], default=None)
     return Utilisation(

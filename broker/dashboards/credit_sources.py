@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlmodel import Session
 
-from broker.dashboards.sources import DECIDED, ROUND, TEAM
+from broker.dashboards.sources import DECIDED, ROUND, ROUND_TEAM, TEAM
 from broker.ledger.journals import account_id
 from broker.ledger.statements import ISSUED, Balance
 from broker.ledger.tables import AccountKind, JournalKind
@@ -28,7 +28,6 @@ _TABLES = Table.metadata.tables
 ACCOUNT = _TABLES["account"]
 JOURNAL = _TABLES["journal"]
 TRANSFER = _TABLES["transfer"]
-ROUND_TEAM = _TABLES["round_team"]
 AUDIT_EVENT = _TABLES["audit_event"]
 
 OF_TEAMS = (AccountKind.AVAILABLE, AccountKind.HELD, AccountKind.SPENT, AccountKind.REFUND)

@@ -50,6 +50,18 @@ class PoolDays:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolsAsked:
+    """Which pools a heatmap shows: of a kind, with a text in their name, a page of them."""
+
+    kind: str = ""
+    text: str = ""
+    page: int = 1
+
+
+ALL_POOLS = PoolsAsked()
+
+
+@dataclass(frozen=True, slots=True)
 class Heatmap:
     """A window of a sprint: some of its days, some of its pools.
 
@@ -69,7 +81,7 @@ def heatmap(
     session: Session,
     brief: RoundBrief,
     first: dt.date | None = None,
-    page: int = 1,
+    asked: PoolsAsked = ALL_POOLS,
     pool_id: str | None = None,
 ) -> Heatmap:
     """Return the heatmap of a round from a day on; a day outside the sprint means its start."""
@@ -77,19 +89,19 @@ def heatmap(
     stop = min(brief.ends_on, start + dt.timedelta(days=WINDOW_DAYS - 1))
     days = tuple(start + dt.timedelta(days=n) for n in range((stop - start).days + 1))
     later = stop + dt.timedelta(days=1)
-    ids = (pool_id,) if pool_id else _pool_ids(session, brief, page)
+    ids = (pool_id,) if pool_id else _pool_ids(session, brief, asked)
     rows = session.execute(day_table(brief.id, ids[:PAGE_POOLS], (start, stop)).rows).mappings()
     return Heatmap(
         days=days,
         pools=_pools(rows, days),
         earlier=_window_before(brief, start),
         later=later if later <= brief.ends_on else None,
-        page=page,
+        page=asked.page,
         more=len(ids) > PAGE_POOLS,
     )
 
 
-def _pool_ids(session: Session, brief: RoundBrief, page: int) -> tuple[str, ...]:
+def _pool_ids(session: Session, brief: RoundBrief, asked: PoolsAsked) -> tuple[str, ...]:
     """Return the pools of a page by name, and one more where others follow."""
     named = (
         select(POOL.c.id)
@@ -97,7 +109,11 @@ def _pool_ids(session: Session, brief: RoundBrief, page: int) -> tuple[str, ...]
         .where(ROUND_POOL.c.round_id == brief.id)
         .order_by(POOL.c.name, POOL.c.key)
     )
-    window = named.limit(PAGE_POOLS + 1).offset((page - 1) * PAGE_POOLS)
+    if asked.kind:
+        named = named.where(ROUND_POOL.c.kind == asked.kind)
+    if asked.text:
+        named = named.where(POOL.c.name.icontains(asked.text, autoescape=True))
+    window = named.limit(PAGE_POOLS + 1).offset((asked.page - 1) * PAGE_POOLS)
     return tuple(session.execute(window).scalars())
 
 

@@ -55,6 +55,7 @@ class Kind(StrEnum):
     SHARE = "share"
     MICROCREDITS = "microcredits"
     MILLISECONDS = "milliseconds"
+    MINUTES = "minutes"
     DAY = "day"
     INSTANT = "instant"
 
@@ -81,6 +82,7 @@ NUMBER_KINDS = (
     Kind.SHARE,
     Kind.MICROCREDITS,
     Kind.MILLISECONDS,
+    Kind.MINUTES,
 )
 
 

@@ -8,7 +8,7 @@ reserved units.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, case, cast, func, select
@@ -33,6 +33,8 @@ from broker.dashboards.sources import (
 from broker.tables import Whole
 
 KINDS = ("compute", "expert", "data")
+CACHED = 64
+"""How many tables are kept as they were put together, which takes longer than some of them ask."""
 POOL_COLUMNS = (
     Column("pool_key", "Pool key", Kind.KEY, shown=False),
     Column("pool", "Pool", filtered=True, names=Subject.POOL, reference="pool_key"),
@@ -128,9 +130,10 @@ def _awarded_per_day(round_id: str) -> CTE:
     )
 
 
+@lru_cache(maxsize=CACHED)
 def day_table(
     round_id: str,
-    pool_ids: Sequence[str] | None = None,
+    pool_ids: tuple[str, ...] | None = None,
     window: tuple[dt.date, dt.date] | None = None,
 ) -> Table:
     """Return the table of units per pool and day; of some pools, from day to day, where named."""
@@ -143,6 +146,27 @@ def day_table(
     caption = "Units per pool and day: what there is and who uses it"
     columns = (*POOL_COLUMNS, *DAY_COLUMNS)
     return Table("capacity", caption, columns, rows, ("pool", "pool_key", "day"))
+
+
+def offers_of_pools(round_id: str) -> Select[tuple[str, int, int]]:
+    """Return the unit-days that every pool of a round offers, and those held before, by its key."""
+    held = and_(
+        COMMITMENT.c.round_id == CAPACITY.c.round_id,
+        COMMITMENT.c.pool_id == CAPACITY.c.pool_id,
+        COMMITMENT.c.day == CAPACITY.c.day,
+    )
+    return (
+        select(
+            POOL.c.key,
+            total(CAPACITY.c.reserved_units + CAPACITY.c.spot_units),
+            total(or_zero(COMMITMENT.c.reserved_units) + or_zero(COMMITMENT.c.spot_units)),
+        )
+        .select_from(CAPACITY)
+        .join(POOL, POOL.c.id == CAPACITY.c.pool_id)
+        .outerjoin(COMMITMENT, held)
+        .where(CAPACITY.c.round_id == round_id)
+        .group_by(POOL.c.key)
+    )
 
 
 def _with_pool(use: CTE, round_id: str) -> Select[Any]:
@@ -181,6 +205,7 @@ POOL_USE_COLUMNS = (
 )
 
 
+@lru_cache(maxsize=CACHED)
 def pool_table(round_id: str) -> Table:
     """Return the table of a round's pools: unit-days, use, what was wanted, mean list prices."""
     return Table(

@@ -33,6 +33,12 @@ PAGES = (
     "/pools/seat?round=taking-bids",
     "/capacity",
     "/capacity?round=past-1&sort=-free_units",
+    "/capacity?table=days&kind=compute&team=team-1",
+    "/capacity?wall=1",
+    "/capacity/value",
+    "/capacity/scarcity?round=past-1",
+    "/capacity/days/2026-03-17",
+    "/capacity/days/2036-03-17",
     "/nowhere",
 )
 SIZES = {"wide": (1280, 800), "narrow": (320, 640)}

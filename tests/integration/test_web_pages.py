@@ -249,8 +249,13 @@ def swap(target: str) -> dict[str, str]:
         ("/pools/gpu", "capacity"),
         ("/pools/gpu", "history"),
         ("/pools/gpu", "holders"),
-        ("/capacity", "capacity"),
+        ("/capacity?table=days", "capacity"),
         ("/capacity", "pool_prices"),
+        ("/capacity/value", "sprint_figures"),
+        ("/capacity/value", "team_figures"),
+        ("/capacity/scarcity", "scarcity"),
+        ("/capacity/scarcity", "unused"),
+        ("/capacity/days/2026-03-17", "day"),
     ],
 )
 def test_a_swap_gets_the_part_that_the_page_is_made_of(

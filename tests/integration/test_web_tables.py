@@ -33,6 +33,10 @@ TABLES = (
     "/rounds/past-2/runs.csv",
     "/rounds/past-2/stages.csv",
     "/rounds/taking-bids/capacity.csv",
+    "/capacity/sprints.csv",
+    "/capacity/pools.csv",
+    "/capacity/teams.csv?round=past-2",
+    "/capacity/scarcity.csv?round=past-2",
     "/pools/gpu/history.csv",
     "/pools/gpu/price-history.csv",
     "/pools/gpu/capacity.csv?round=past-2",
@@ -192,16 +196,6 @@ def test_every_bid_of_a_decided_round_has_one_row_and_one_receipt(
         )
     for row in declines[:5]:
         assert f"<code>{row['reason']}</code>" in past.get(f"/receipts/{row['receipt']}").text
-
-
-def test_the_heatmap_says_the_same_as_its_table(past: FlaskClient) -> None:
-    text = past.get("/capacity?round=past-2").text
-    cells = re.findall(r'aria-label="([^"]+: \d[^"]* reserved[^"]*)"', text)
-    rows = json_rows(past, "/rounds/past-2/capacity.json")
-
-    assert len(cells) == len(rows)
-    free = sorted(int(re.search(r"(\d+) free of", cell)[1]) for cell in cells)  # type: ignore[index]
-    assert free == sorted(row["free_units"] for row in rows)
 
 
 def test_a_pools_price_history_has_every_published_price_and_leads_there(

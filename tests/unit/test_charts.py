@@ -16,12 +16,11 @@ from web.charts import (
     SPARK_WIDTH,
     Mark,
     bars,
-    heat_chart,
     shares_of_width,
     spark,
-    stretches_of,
     use_columns,
 )
+from web.heat_charts import heat_chart, stretches_of
 
 MONDAY = dt.date(2026, 12, 7)
 ROUNDING = 0.5

@@ -116,7 +116,7 @@ def rows_schema(one: ListOf) -> type[BaseModel]:
 
 
 def _type_of(kind: Kind) -> Any:
-    if kind in {Kind.COUNT, Kind.MILLISECONDS}:
+    if kind in {Kind.COUNT, Kind.MILLISECONDS, Kind.MINUTES}:
         return int
     if kind in {Kind.TIMES, Kind.SHARE}:
         return float
