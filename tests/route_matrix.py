@@ -64,6 +64,9 @@ def _of_every_round(address: str, undecided: int) -> list[Row]:
 OPEN_INSIDE = [
     *(Row(address, EVERYBODY) for address in ("/", "/rounds", "/rounds.csv", "/pools")),
     *(Row(address, EVERYBODY) for address in ("/pools.json", "/pools/gpu", "/capacity")),
+    *(Row(f"/help{page}", EVERYBODY) for page in ("", "/glossary", "/team-leads")),
+    Row("/help/demo", EVERYBODY, NOT_FOUND),
+    Row("/help/images/capacity.png", EVERYBODY),
     *(Row(f"/capacity/{page}", EVERYBODY) for page in ("value", "scarcity", "days/today")),
     *(Row(f"/capacity/{table}.csv", EVERYBODY) for table in ("sprints", "pools")),
     Row("/capacity/teams.csv?round=past-1", EVERYBODY),

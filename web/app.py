@@ -19,6 +19,7 @@ from web import (
     errors,
     filters,
     grids,
+    guides,
     headers,
     heat_charts,
     navigation,
@@ -36,6 +37,7 @@ from web.calendars import calendars
 from web.capacity import capacity
 from web.deliveries import deliveries
 from web.finance import finance
+from web.guides import help_pages
 from web.health import health
 from web.hours import hours
 from web.ledger import ledger
@@ -78,6 +80,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         errors,
         filters,
         grids,
+        guides,
         headers,
         heat_charts,
         navigation,
@@ -115,6 +118,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         filling,
         calendars,
         webhooks,
+        help_pages,
         health,
         api,
     ):
