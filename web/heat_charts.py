@@ -124,8 +124,9 @@ def words_of(pool: PoolDays, use: DayUse) -> str:
         spot += f" ({whole(use.spot_on_reserved_units)} of it on unsold reserved units)"
     held = f", {whole(use.held_units)} held before" if use.held_units else ""
     lost = f", {whole(use.lost_units)} lost" if use.lost_units else ""
+    used = f"{whole(use.reserved_used_units)} reserved, {spot}{held}{lost}"
     return (
-        f"{pool.pool}, {day(use.day)}: {whole(use.reserved_used_units)} reserved, {spot}{held}{lost}, "
+        f"{pool.pool}, {day(use.day)}: {used}, "
         f"{whole(use.free_units)} free of {whole(use.units)} {pool.unit}"
     )
 

@@ -66,7 +66,7 @@ def glossary() -> tuple[Term, ...]:
         Term(
             word=(word := f"{row['word']}{row['of'].rstrip()}"),
             slug=slug_of(word),
-            means=_html(row["means"], is_inline=True),
+            means=as_html(row["means"], is_inline=True),
             plain=re.sub(r"[*`]", "", row["means"]),
         )
         for row in _ROW.finditer(text)
@@ -82,10 +82,11 @@ def terms() -> Mapping[str, Term]:
 def document(name: str) -> Document:
     """Return a document as a page; only those that GUIDES and BOOKS name."""
     head, _, rest = (DOCS / f"{name}.md").read_text().partition("\n")
-    return Document(head.removeprefix("# "), _html(rest))
+    return Document(head.removeprefix("# "), as_html(rest))
 
 
-def _html(text: str, *, is_inline: bool = False) -> Markup:
+def as_html(text: str, *, is_inline: bool = False) -> Markup:
+    """Return markdown as HTML; HTML in it is text."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parseInline(text) if is_inline else reader.parse(text)
     _adapt(tokens)
