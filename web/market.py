@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from flask import Blueprint, Response
 
-from broker.dashboards.market import market_home
+from broker.access import Action, may
+from broker.dashboards.first_steps import first_steps
+from broker.dashboards.market import MarketHome, market_home
 from broker.dashboards.my_market import my_market
 from web.auth import current_actor
 from web.charts import pool_bars
 from web.desk import market, now
+from web.first_steps import guided
 from web.grids import grid, question
 from web.hypermedia import answer
 from web.needs import calls_of
 
 market_pages = Blueprint("market", __name__)
 POOLS = "pools-"
+DAYS_AHEAD = 8
 
 
 @market_pages.get("/")
@@ -24,6 +30,8 @@ def home() -> Response:
     with market() as session:
         screen = market_home(session, at, question(POOLS))
         own = my_market(session, current_actor(), screen.strips, at)
+        is_new = not screen.strips and may(current_actor(), Action.MANAGE_TEAMS)
+        steps = first_steps(session) if is_new else ()
     grids = {}
     if screen.pools and screen.shown:
         key = screen.shown.key
@@ -37,4 +45,12 @@ def home() -> Response:
         bars=bars,
         own=own,
         calls=calls_of(own, at) if own else (),
+        steps=guided(steps),
+        days=days_ahead(screen, at.date()),
     )
+
+
+def days_ahead(screen: MarketHome, today: dt.date) -> tuple[dt.date, ...]:
+    """Return today and the days of a week after it, as far as sprints that show cover them."""
+    days = (today + dt.timedelta(days=n) for n in range(DAYS_AHEAD))
+    return tuple(day for day in days if any(s.starts_on <= day <= s.ends_on for s in screen.strips))
