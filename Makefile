@@ -66,6 +66,10 @@ check: lint types contracts test ## what CI runs
 bench: $(VENV)/.dev ## the long measurements; writes docs/BENCHMARKS.md
 	@$(BIN)/python -m bench
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## take the pictures of the documents from the demo, into docs/images
+	@$(BIN)/python -m bench.screenshots
+
 .PHONY: lock
 lock: $(VENV)/.dev ## pin the newest allowed versions, with hashes
 	@$(BIN)/pip-compile $(LOCK) --extra build -o requirements.lock pyproject.toml

@@ -69,7 +69,6 @@ OPEN_INSIDE = [
     Row("/help/images/capacity.png", EVERYBODY),
     *(Row(f"/capacity/{page}", EVERYBODY) for page in ("value", "scarcity", "days/today")),
     *(Row(f"/capacity/{table}.csv", EVERYBODY) for table in ("sprints", "pools")),
-    Row("/capacity/teams.csv?round=past-1", EVERYBODY),
     Row("/pools/gpu/holders.csv", EVERYBODY),
     Row("/receipts/{award}", EVERYBODY),
     Row("/receipts/{award}.json", EVERYBODY),

@@ -8,16 +8,13 @@ from collections.abc import Callable, Mapping
 from flask import Blueprint, Response, request
 
 from allocation.outcome import Report
-from broker.dashboards.briefs import find_decided
 from broker.dashboards.capacity import CapacityAsked, CapacityBoard, CapacityScreen, capacity_screen
 from broker.dashboards.capacity_days import day_screen
 from broker.dashboards.capacity_values import scarcity_screen, value_screen
 from broker.dashboards.listings import Table, all_rows
 from broker.dashboards.sprint_figures import (
     pool_sprint_table,
-    scarcity_table,
     sprint_table,
-    team_table,
 )
 from broker.errors import NotFound
 from web.charts import Bar, bars, price_spark
@@ -37,10 +34,6 @@ from web.hypermedia import answer
 capacity = Blueprint("capacity", __name__)
 POOLS, TEAMS, UNUSED = "pools-", "teams-", "unused-"
 TODAY = "today"
-OF_A_ROUND: Mapping[str, Callable[[str], Table]] = {
-    "teams": team_table,
-    "scarcity": scarcity_table,
-}
 OF_ALL: Mapping[str, Callable[[], Table]] = {
     "sprints": sprint_table,
     "pools": pool_sprint_table,
@@ -114,7 +107,7 @@ def value() -> Response:
     grids = {
         "sprint_figures": grid(screen.sprints, "capacity.all_data", table="sprints"),
         "team_figures": grid(
-            screen.teams, "capacity.data", TEAMS, table="teams", round=screen.round.key
+            screen.teams, "rounds.data", TEAMS, key=screen.round.key, table="teams"
         ),
     }
     return answer(
@@ -139,7 +132,7 @@ def scarcity() -> Response:
         return answer("capacity_empty")
     key = screen.round.key
     grids = {
-        "scarcity": grid(screen.scarcity, "capacity.data", table="scarcity", round=key),
+        "scarcity": grid(screen.scarcity, "rounds.data", key=key, table="scarcity"),
         "unused": grid(screen.unused, "rounds.data", UNUSED, key=key, table="pools"),
     }
     return answer(
@@ -186,15 +179,6 @@ def all_data(table: str, ending: str) -> Response:
     with market() as session:
         asked = OF_ALL[table]()
         return export(asked, all_rows(session, asked, question()), f"capacity-{table}", ending)
-
-
-@capacity.get(f"/capacity/<any({', '.join(OF_A_ROUND)}):table>.<any(csv, json):ending>")
-def data(table: str, ending: str) -> Response:
-    """Hand what one decided sprint came to, to a program."""
-    key = request.args.get("round", "")
-    with market() as session:
-        asked = OF_A_ROUND[table](find_decided(session, key).id)
-        return export(asked, all_rows(session, asked, question()), f"{key}-{table}", ending)
 
 
 def value_bars(report: Report, label: str = "Published") -> tuple[Bar, ...]:

@@ -26,6 +26,7 @@ from broker.dashboards.round_runs import (
     stage_table,
 )
 from broker.dashboards.rounds import round_table, rounds_screen
+from broker.dashboards.sprint_figures import scarcity_table, team_table
 from broker.dashboards.use import day_table, pool_table
 from web.auth import current_actor
 from web.capacity import value_bars
@@ -48,6 +49,8 @@ ONCE_DECIDED: Mapping[str, Callable[[str], Table]] = {
     "awards": award_table,
     "declines": decline_table,
     "prices": price_table,
+    "teams": team_table,
+    "scarcity": scarcity_table,
 }
 TABLES = ", ".join((*ANY_TIME, *ONCE_DECIDED))
 

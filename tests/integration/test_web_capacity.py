@@ -70,7 +70,7 @@ def test_the_value_of_sprints_is_drawn_as_its_file_has_it(past: FlaskClient) -> 
 
 def test_shares_of_teams_are_drawn_as_their_file_has_them(past: FlaskClient) -> None:
     bars = titles(past, "/capacity/value?round=past-2", "team-shares")
-    rows = csv_rows(past, "/capacity/teams.csv?round=past-2")
+    rows = csv_rows(past, "/rounds/past-2/teams.csv")
 
     assert sum(float(row["value_ratio"]) for row in rows) == pytest.approx(1, abs=1e-4)
     assert sum(float(row["credits_ratio"]) for row in rows) == pytest.approx(1, abs=1e-4)
@@ -82,7 +82,7 @@ def test_shares_of_teams_are_drawn_as_their_file_has_them(past: FlaskClient) -> 
 def test_scarcity_is_drawn_as_its_file_has_it_and_leads_with_the_dearest(past: FlaskClient) -> None:
     page = "/capacity/scarcity?round=past-2"
     bars = titles(past, page, "scarcity-chart")
-    rows = csv_rows(past, "/capacity/scarcity.csv?round=past-2")
+    rows = csv_rows(past, "/rounds/past-2/scarcity.csv")
 
     for row in rows:
         points = round(float(row["reserved_scarcity"]) * 10**6)
