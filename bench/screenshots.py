@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Thread
 
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from broker.company.people import PASSWORD
 from broker.config import Settings
@@ -37,7 +37,8 @@ FLAGS = (
     "--force-device-scale-factor=1",
     "--font-render-hinting=none",
 )
-WIDTH = 1120
+WIDTH = 1200
+A_BID = "#my_bids tbody th a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,22 @@ class Picture:
     visitor: str
     path: str
     height: int = 760
-    follow: str = ""
-    """The first link in the main part of which this is a selector is followed."""
+    follow: tuple[str, ...] = ()
+    """The first link of each of these selectors is followed, one page after the other."""
 
 
 PICTURES = (
-    Picture("capacity", "", "/capacity", 900),
+    Picture("capacity", "", "/capacity", 880),
     Picture("scarcity", "", "/capacity/scarcity"),
     Picture("value", "", "/capacity/value"),
     Picture("market", "mara", "/"),
     Picture("bid", "mara", "/bids/new"),
-    Picture("receipt", "mara", "/bids?state=declined", 820, "#my_bids tbody th a"),
+    Picture(
+        "receipt", "mara", "/bids?state=declined", 820, ("#my_bids tbody th a", "main .primary")
+    ),
     Picture("credits", "mara", "/ledger/claims-automation"),
     Picture("calendar", "priya", "/admin/pools/h100-training"),
-    Picture("round", "ingrid", "/rounds", 820, "#rounds tbody tr:nth-child(2) th a"),
+    Picture("round", "ingrid", "/rounds", 820, ("#rounds tbody tr:nth-child(2) th a",)),
     Picture("policy", "ingrid", "/admin/policy"),
     Picture("finance", "beatriz", "/finance"),
 )
@@ -91,10 +94,18 @@ def _now() -> dt.datetime:
     return NOW
 
 
+class _Quiet(WSGIRequestHandler):
+    """Serves without a line for each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def _served(database_url: str) -> Iterator[str]:
     """Serve the demo on a free port of this machine, by a clock that stands still."""
-    server = make_server("127.0.0.1", 0, create_app(Settings(database_url), _now), threaded=True)
+    app = create_app(Settings(database_url), _now)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -114,8 +125,8 @@ def _take(browser: Browser, site: str, picture: Picture) -> None:
     if picture.visitor:
         _sign_in(page, site, picture.visitor)
     page.goto(site + picture.path)
-    if picture.follow:
-        page.locator(picture.follow).first.click()
+    for link in picture.follow:
+        page.locator(link).first.click()
         page.wait_for_load_state()
     file = IMAGES / f"{picture.name}.png"
     page.screenshot(path=file)
