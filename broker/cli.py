@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("storage:import_", "Bring a round folder into the market."),
     "round": ("rounds:round_", "List, show, announce, open, close and cancel rounds."),
     "run": ("runs:run", "Allocate a round and publish it, exactly once."),
+    "capacity": ("capacities:capacity", "Report what is lost of a pool during a sprint."),
     "tick": ("ticking:tick_", "Do everything that is due now, every minute from cron."),
     "policy": ("policy:policy", "Show, check and adopt the policy."),
     "explain": ("explanations:explain", "Compute what would have won for the declined bids."),

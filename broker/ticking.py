@@ -34,6 +34,7 @@ from broker.runs import Ran, ReportProgress, Solve, run_round
 from broker.solving import solve_override
 from broker.spot.acceptances import has_lapsed, lapse_awards
 from broker.spot.days import announce_daily_round, open_daily_round, takes_late_bids
+from broker.spot.first_places import has_first_places
 from broker.spot.recoveries import open_recovery_round
 from broker.spot.tables import CapacityLossRow, has_daily_round_to_close, is_of_a_sprint
 from broker.spot.waitlists import is_waiting
@@ -183,7 +184,7 @@ def _has_ended(row: RoundRow, at: dt.datetime) -> bool:
 def _waits(at: dt.datetime) -> ColumnElement[bool]:
     """Say in which running sprints somebody waits for what is free, or a daily round closes."""
     waiting = exists().where(col(BidRow.round_id) == col(RoundRow.id), is_waiting())
-    running = (col(RoundRow.state) == RoundState.PUBLISHED) & waiting
+    running = (col(RoundRow.state) == RoundState.PUBLISHED) & (waiting | has_first_places())
     return running | has_daily_round_to_close(at)
 
 

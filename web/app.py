@@ -41,6 +41,7 @@ from web.guides import help_pages
 from web.health import health
 from web.hours import hours
 from web.ledger import ledger
+from web.losses import losses
 from web.market import market_pages
 from web.notices import notices
 from web.overrides import overrides
@@ -100,6 +101,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         receipts,
         questions,
         releases,
+        losses,
         waitlists,
         ledger,
         finance,

@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from broker.dashboards.histories import history_table, price_history_table
 from broker.dashboards.listings import Table, all_rows
+from broker.dashboards.losses import loss_table
 from broker.dashboards.pool import (
     PoolDaysAsked,
     choose_round,
@@ -75,7 +76,8 @@ def show(key: str) -> Response:
 
 
 @pools.get(
-    "/pools/<key>/<any('price-history', history, capacity, holders):table>.<any(csv, json):ending>"
+    "/pools/<key>/<any('price-history', history, capacity, holders, losses):table>"
+    ".<any(csv, json):ending>"
 )
 def data(key: str, table: str, ending: str) -> Response:
     """Hand a table of a pool to a program."""
@@ -88,6 +90,8 @@ def _table(session: Session, key: str, table: str) -> Table:
     pool = find_pool(session, key)
     if table == "history":
         return history_table(pool.id)
+    if table == "losses":
+        return loss_table(pool.id)
     if table == "price-history":
         return price_history_table(pool.id)
     chosen = choose_round(session, request.args.get("round", ""), now().date())

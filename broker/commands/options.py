@@ -59,6 +59,21 @@ class Moment(click.ParamType[dt.datetime]):
         return moment.astimezone(dt.UTC)
 
 
+class Day(click.ParamType[dt.date]):
+    """A day of the calendar, such as 2026-03-02."""
+
+    name = "day"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.date:
+        """Refuse what is no day."""
+        try:
+            return dt.date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it as 2026-03-02.", param, ctx)
+
+
 class NamedPath(click.Path):
     """A path with a name: an empty text would silently mean the working directory."""
 

@@ -22,6 +22,7 @@ from broker.dashboards.departures import departures
 from broker.dashboards.heatmaps import Heatmap, heatmap
 from broker.dashboards.histories import history_table
 from broker.dashboards.listings import Column, Kind, Listing, Question, Subject, Table, list_rows
+from broker.dashboards.losses import LossFacts, losses_of
 from broker.dashboards.sources import BID, POOL, TEAM, holdings
 from broker.dashboards.use import day_table
 from broker.errors import NotFound
@@ -78,7 +79,8 @@ class PoolDaysAsked:
 class PoolScreen:
     """One pool in one round; `round` is None as long as no round has offered anything.
 
-    `terms` are those of a pool of data, `departures` say who has left of those who answer for it.
+    `losses` are those on the days of the round, `terms` those of a pool of data; `departures` say
+    who has left of those who answer for it.
     """
 
     pool: PoolFacts
@@ -90,6 +92,7 @@ class PoolScreen:
     history: Listing
     days: Listing | None
     holders: Listing | None
+    losses: tuple[LossFacts, ...] = ()
 
 
 def pool_screen(
@@ -119,7 +122,16 @@ def pool_screen(
         history=list_rows(session, history_table(pool.id), questions["history"]),
         days=_days(session, pool, chosen, questions["capacity"]),
         holders=_holders(session, pool, chosen, days.on, questions["holders"]),
+        losses=_losses(session, pool, chosen),
     )
+
+
+def _losses(session: Session, pool: PoolFacts, chosen: RoundBrief | None) -> tuple[LossFacts, ...]:
+    """Return what was lost on the days of a round."""
+    if chosen is None:
+        return ()
+    last = chosen.starts_on + dt.timedelta(days=chosen.days - 1)
+    return losses_of(session, pool.id, (chosen.starts_on, last))
 
 
 def find_pool(session: Session, key: str) -> PoolFacts:

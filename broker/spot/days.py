@@ -23,6 +23,7 @@ from allocation.problem import (
     Alternative,
     Bid,
     BidKey,
+    Contest,
     DayUnits,
     PoolKey,
     Problem,
@@ -44,10 +45,11 @@ from broker.rounds import close_round, create_round, lock_round, renew_offer
 from broker.rounds_by_hand import cancel_round
 from broker.snapshots import frozen_problem
 from broker.spot.acceptances import accept_by, ask_before
+from broker.spot.first_places import first_places
 from broker.spot.losses import fitting, lost_units, without
 from broker.spot.offers import labels_of, team_names
 from broker.spot.recoveries import is_undecided, short_now
-from broker.spot.tables import DailyRoundRow, WaitlistWish, is_of_a_sprint
+from broker.spot.tables import DailyRoundRow, FirstPlaceRow, WaitlistWish, is_of_a_sprint
 from broker.spot.waitlists import waiting_keys
 from broker.states import RoundState, move_round
 from broker.tables import BidRow, RoundRow, TeamRow
@@ -75,7 +77,7 @@ def announce_daily_round(session: Session, sprint_key: str, change: Change) -> s
     today, first = closes_at.date(), max(closes_at.date() + ONE_DAY, sprint.starts_on)
     if _pending(session, sprint) or not _is_due(session, sprint, first, today):
         return None
-    problem = replace(_problem(session, sprint, first, today), bids=())
+    problem = replace(_problem(session, sprint, first, today), bids=(), contest=None)
     return _announce(session, sprint, problem, today, change, closes_at).key
 
 
@@ -157,6 +159,9 @@ def _close(
     """Let the bids that wait enter a daily round, and close it."""
     titles = _titles(session, sprint, problem)
     ids = store_bids(session, directory_of(session, row), problem.bids, titles, change)
+    for key in problem.contest.first if problem.contest else ():
+        session.add(FirstPlaceRow(bid_id=ids[key], round_id=row.id))
+    session.flush()
     until, asking = accept_by(session, change.at), waiting_keys(session, sprint, WaitlistWish.ASK)
     if until is not None:
         ask_before(session, (id_ for key, id_ in ids.items() if key in asking), until)
@@ -239,7 +244,11 @@ def _problem(
     credits_ = {team.key: team.credits for team in teams}
     starts = _starts_of_waiting(session, sprint, first, until)
     late = (_from(bid, starts[bid.key]) for bid in whole.bids if bid.key in starts)
-    bids = tuple(bid for bid in late if _could_win(bid, free, credits_[bid.team_key]))
+    prices = whole.reserve_prices
+    broken = {one.bid.key: one.bid for one in first_places(session, sprint, first, prices)}
+    asked = {**{bid.key: bid for bid in late}, **broken}
+    bids = tuple(b for b in asked.values() if _could_win(b, free, credits_[b.team_key]))
+    before_others = tuple(bid.key for bid in bids if bid.key in broken)
     return Problem(
         round_key=RoundKey(f"{sprint.key}-{today:%m%d}"),
         starts_on=first,
@@ -249,6 +258,7 @@ def _problem(
         teams=teams,
         bids=bids,
         commitments=held,
+        contest=Contest(before_others) if before_others else None,
     )
 
 
@@ -341,6 +351,11 @@ def _described(session: Session, sprint: RoundRow, problem: Problem, day: dt.dat
 
 
 def _titles(session: Session, sprint: RoundRow, problem: Problem) -> dict[BidKey, str]:
-    rows = select(col(BidRow.key), col(BidRow.title)).where(col(BidRow.round_id) == sprint.id)
+    daily = select(col(DailyRoundRow.round_id)).where(
+        col(DailyRoundRow.sprint_round_id) == sprint.id
+    )
+    rows = select(col(BidRow.key), col(BidRow.title)).where(
+        (col(BidRow.round_id) == sprint.id) | col(BidRow.round_id).in_(daily)
+    )
     titles = dict(session.execute(rows).all())
     return {bid.key: titles[bid.key] for bid in problem.bids}

@@ -18,6 +18,7 @@ from broker.audit import Change, record
 from broker.errors import NotFound, Refused
 from broker.runs import published_run
 from broker.spot.acceptances import accept_hours
+from broker.spot.first_places import is_broken
 from broker.spot.tables import DailyRoundRow, WaitlistStepRow, WaitlistWish, is_of_a_sprint
 from broker.states import RoundState, RunState
 from broker.tables import AlternativeRow, AwardRow, BidRow, DeclineRow, RoundRow, RunRow
@@ -37,11 +38,11 @@ SCARCE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Declined:
-    """A declined bid as a writer finds it, with the run that declined it."""
+    """A bid that may wait, and why it was declined; None where its award was broken."""
 
     bid: BidRow
     round: RoundRow
-    reason: Reason
+    reason: Reason | None
 
 
 def wish_for(
@@ -50,7 +51,8 @@ def wish_for(
     """Put a declined bid on the waitlist or take it off; False if that was so already.
 
     On it, the bid takes what becomes free and fits, at its offer at most, without asking again; or
-    its team is asked to accept what it won.
+    its team is asked to accept what it won. The bid of an award that lost lots in a round during
+    its sprint waits by itself, until it is taken off.
 
     Raises: NotFound; SignInNeeded, NotAllowed; Refused if the bid cannot wait for anything, or the
     policy in force asks nobody.
@@ -58,11 +60,12 @@ def wish_for(
     found = _declined(session, bid_id)
     require(actor, Action.PLACE_BID, team_id=found.bid.team_id)
     latest = latest_step(session, bid_id)
-    if (latest.wish if latest else WaitlistWish.LEAVE) == wish:
+    by_itself = WaitlistWish.LEAVE if found.reason else WaitlistWish.TAKE
+    if (latest.wish if latest else by_itself) == wish:
         return False
     if wish is WaitlistWish.ASK and accept_hours(session, at) is None:
         raise Refused("The policy in force gives no time to accept what a bid won.", hint=TAKE_IT)
-    if wish is not WaitlistWish.LEAVE:
+    if wish is not WaitlistWish.LEAVE and found.reason:
         _check_can_wait(session, found, at.astimezone(dt.UTC).date())
     number = latest.number + 1 if latest else 1
     session.add(
@@ -169,9 +172,9 @@ def _declined(session: Session, bid_id: str) -> _Declined:
     row = session.get(RoundRow, bid.round_id) if bid else None
     run = published_run(session, row) if row else None
     decline = session.get(DeclineRow, (run.id, bid_id)) if run else None
-    if bid is None or row is None or decline is None:
+    if bid is None or row is None or (decline is None and not is_broken(session, bid_id)):
         raise NotFound(f"There is no declined bid {bid_id[:64]}.", bid=bid_id)
-    return _Declined(bid, row, Reason(decline.reason))
+    return _Declined(bid, row, Reason(decline.reason) if decline else None)
 
 
 def _check_can_wait(session: Session, found: _Declined, today: dt.date) -> None:
@@ -183,7 +186,7 @@ def _check_can_wait(session: Session, found: _Declined, today: dt.date) -> None:
         select(col(RoundRow.id)).where(col(RoundRow.id) == found.round.id, is_of_a_sprint())
     ).first()
     is_running = found.round.state == RoundState.PUBLISHED and is_sprint is not None
-    if not is_running or not can_wait(found.reason, last_start, today):
+    if not is_running or not can_wait(str(found.reason), last_start, today):
         raise Refused(
             f"Bid {found.bid.key} cannot wait: nothing that becomes free would serve it.",
             hint="Bid in the next round.",

@@ -31,6 +31,7 @@ ELSEWHERE = {
 }
 """Commands that the story leaves out, each with the reason."""
 REST = "--time-limit", "2", "--quiet"
+LOST = "--units", "1", "--from", "2026-03-02", "--reason", "A fan broke"
 STORY: tuple[tuple[bool, tuple[str, ...]], ...] = (
     (False, ("policy", "check", "POLICY")),
     (True, ("policy", "adopt", "POLICY", "--reason", "Themes")),
@@ -55,6 +56,9 @@ STORY: tuple[tuple[bool, tuple[str, ...]], ...] = (
     (True, ("round", "cancel", "sprint-2", "--reason", "No need")),
     (True, ("import", "THIRD")),
     (True, ("tick", *REST)),
+    (False, ("capacity", "lose", "gpu", *LOST, "--dry-run")),
+    (True, ("capacity", "lose", "gpu", *LOST)),
+    (False, ("capacity", "lose", "gpu", *LOST)),
     (True, ("tick", *REST)),
     (False, ("tick", *REST)),
     (True, ("user", "add", "ada", "--name", "Ada")),

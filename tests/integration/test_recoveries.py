@@ -24,11 +24,12 @@ from broker.proofs.verifying import Evidence, collect, verify
 from broker.rounds import close_round, find_round
 from broker.spot.losses import InvalidLoss, LossWish, preview_loss, report_loss
 from broker.spot.recoveries import open_recovery_round
-from broker.tables import BidRow
+from broker.spot.tables import WaitlistWish
+from broker.tables import AwardRow, BidRow, RoundRow
 from tests.builders import an_alternative, an_item
 from tests.cast import Places, bring_people
-from tests.deliveries import someone, team_id
-from tests.holdings import SPOT, THE_DAY_BEFORE, day, morning, tick_at
+from tests.deliveries import lead_of, someone, team_id
+from tests.holdings import SPOT, THE_DAY_BEFORE, day, morning, release, tick_at, wait
 from tests.markets import ADA, event_kinds, row_counts, run_it
 from tests.notices import told
 from tests.policies import a_policy
@@ -299,3 +300,50 @@ def test_what_was_lost_and_decided_is_never_rewritten(either_market: Database) -
     )
     with pytest.raises(IntegrityError, match=ONLY_BEFORE), writing(either_market) as session:
         session.execute(statement)
+
+
+def test_what_was_lost_has_the_first_place_and_comes_back_of_what_is_released(
+    either_market: Database,
+) -> None:
+    a_full_sprint(either_market)
+    lose(either_market)
+    tick_at(either_market, morning(2))
+    release(
+        either_market,
+        bid_of(either_market, "large"),
+        1,
+        day(3),
+        by=lead_of(either_market, "blue"),
+        at=morning(2),
+    )
+    assert tick_at(either_market, morning(2)) == [
+        "cleared sprint-1-0303",
+        "published sprint-1-0303",
+    ]
+    with reading(either_market) as session:
+        won = session.execute(
+            select(col(BidRow.key), col(AwardRow.start), col(AwardRow.lots))
+            .join(AwardRow, col(AwardRow.bid_id) == col(BidRow.id))
+            .join(RoundRow, col(RoundRow.id) == col(BidRow.round_id))
+            .where(col(RoundRow.key) == "sprint-1-0303")
+        ).all()
+    assert [tuple(row) for row in won] == [("spot", day(3), 1)]
+    assert tick_at(either_market, morning(2)) == []
+    assert_sound(either_market)
+
+
+def test_a_team_that_does_not_want_the_first_place_leaves_it(market: Database) -> None:
+    a_full_sprint(market)
+    lose(market)
+    tick_at(market, morning(2))
+    for key in ("small", "spot"):
+        bid_id = bid_of(market, key)
+        assert not wait(market, bid_id, by=lead_of(market), at=morning(2))
+        assert wait(market, bid_id, WaitlistWish.LEAVE, by=lead_of(market), at=morning(2))
+    release(market, bid_of(market, "large"), 1, day(3), by=lead_of(market, "blue"), at=morning(2))
+    assert tick_at(market, morning(2)) == []
+
+
+def bid_of(db: Database, key: str) -> str:
+    with reading(db) as session:
+        return session.scalars(select(col(BidRow.id)).where(col(BidRow.key) == key)).one()

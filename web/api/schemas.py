@@ -273,6 +273,15 @@ class ReportIn(Part):
     correction: Text = ""
 
 
+class LossIn(Part):
+    """Units of a pool that are lost on days from the first to the last, and why."""
+
+    units: Whole
+    first_day: Day
+    last_day: Day
+    reason: Text
+
+
 class ReleaseIn(Part):
     """Lots of an award given back from a day on; `follows` is how many cuts of it were seen."""
 

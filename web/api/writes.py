@@ -47,6 +47,7 @@ from broker.rounds_by_hand import (
 )
 from broker.run_requests import ask_run
 from broker.spot.acceptances import answer_award
+from broker.spot.losses import LossWish, report_loss
 from broker.spot.tables import TeamAnswer, WaitlistWish
 from broker.spot.waitlists import wish_for
 from broker.sprints.versions import activate_rule, end_rule, propose_rule, refuse_rule
@@ -274,6 +275,13 @@ def _release(call: Call[schemas.ReleaseIn]) -> Document:
     return {"number": done.number, "refund_credits": done.refund_credits}
 
 
+def _lose(call: Call[schemas.LossIn]) -> Document:
+    body = call.body
+    wish = LossWish(call.where["key"], body.units, body.first_day, body.last_day, body.reason)
+    reported = report_loss(call.session, call.actor, wish, call.at)
+    return {"loss_id": reported.loss_id, "is_new": reported.is_new}
+
+
 def _wait(call: Call[schemas.WaitIn]) -> Document:
     wish = WaitlistWish(call.body.wish)
     return {"is_new": wish_for(call.session, call.actor, call.where["bid_id"], wish, call.at)}
@@ -412,6 +420,7 @@ COMMANDS: tuple[Command[Any], ...] = (
         Nothing,
         _plainly(withdraw_request, "request_id"),
     ),
+    _post("/pools/<key>/losses", "ReportLoss", "pools", schemas.LossIn, _lose),
     _post("/awards/<bid_id>/release", "ReleaseAward", "bids", schemas.ReleaseIn, _release),
     _post("/declines/<bid_id>/waitlist", "WaitForUnits", "bids", schemas.WaitIn, _wait),
     _post("/awards/<bid_id>/answer", "AnswerAward", "bids", schemas.AcceptIn, _accept),
