@@ -236,7 +236,9 @@ def _utilisation(rows: Sequence[Row]) -> Utilisation:
     most = max(wanted, key=lambda row: row["wanted_ratio"], default=None)
     return Utilisation(
         reserved_ratio=_mean_share(rows, "reserved_used_unit_days", ("reserved_unit_days",)),
-        spot_ratio=_mean_share(rows, "spot_used_unit_days", ("spot_unit_days",)),
+        spot_ratio=_mean_share(
+            rows, "spot_used_unit_days", ("spot_used_unit_days", "free_unit_days")
+        ),
         free_ratio=_mean_share(rows, "free_unit_days", ("reserved_unit_days", "spot_unit_days")),
         wanted_ratio=fmean(row["wanted_ratio"] for row in wanted) if wanted else None,
         most_wanted=most["pool"] if most else "",

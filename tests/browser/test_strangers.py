@@ -41,7 +41,7 @@ def test_how_much_gpu_capacity_is_free_next_tuesday(chromium: Browser, site: str
     with a_page(chromium) as page:
         walk = Walk(page, site)
         walk.bar("Capacity")
-        walk.click(page.get_by_role("link", name=re.compile(r"All pools on Tue ")))
+        walk.click(page.get_by_role("link", name=re.compile(r"all pools on Tue ")))
 
         expect(page.get_by_role("heading", level=1)).to_contain_text("Free on Tue ")
         tile = page.locator(".tile", has=page.locator("dt", has_text="Compute, gpu"))
