@@ -36,7 +36,7 @@ from broker.dashboards.finance_tables import (
 )
 from broker.dashboards.listings import InvalidQuestion, Table, all_rows
 from broker.errors import InvalidInput
-from broker.exports.bundles import run_bundle
+from broker.exports.bundles import public_bundle
 from web.auth import current_actor
 from web.desk import market, moment, now, write
 from web.exports import export
@@ -236,7 +236,8 @@ def bundle(key: str) -> Response:
     """Hand out what proves the result of a round, or an earlier one; everybody may check it."""
     revision = request.args.get("revision", "")
     with market() as session:
-        content = run_bundle(session, key, _revision(revision) if revision else None)
+        wanted = _revision(revision) if revision else None
+        content = public_bundle(session, current_actor(), key, wanted)
     return _archive(content, f"{key}-bundle.zip")
 
 

@@ -158,7 +158,7 @@ def data(key: str, table: str, ending: str) -> Response:
 def document(key: str, what: str) -> Response:
     """Hand out the report or the certificate of a decided round."""
     with market() as session:
-        text = published_document(session, key, what)
+        text = published_document(session, current_actor(), key, what)
     response = Response(text, mimetype="application/json")
     response.headers["Content-Disposition"] = f'inline; filename="{key}-{what}.json"'
     return response

@@ -22,6 +22,7 @@ from broker.dashboards.briefs import (
     rounds_ahead,
     rounds_decided,
 )
+from broker.dashboards.disclosures import is_nameless
 from broker.dashboards.heatmaps import Heatmap, PoolsAsked, heatmap
 from broker.dashboards.listings import (
     PAGE_ROWS,
@@ -40,6 +41,7 @@ from broker.dashboards.sprint_figures import (
 )
 from broker.dashboards.team_units import TeamUnits, units_of_team
 from broker.dashboards.use import day_table, offers_of_pools, pool_table
+from broker.errors import NotFound
 
 PRICES_SHOWN = (
     "pool",
@@ -181,7 +183,7 @@ def _board(
         next=ahead,
         offers=_offers(session, ahead),
         teams=teams,
-        team=units_of_team(session, chosen.id, asked.team_key) if asked.team_key else None,
+        team=_team(session, chosen, asked.team_key, teams),
     )
 
 
@@ -202,14 +204,23 @@ def pool_prices(brief: RoundBrief) -> Table:
 
 
 def _teams(session: Session, brief: RoundBrief) -> Mapping[str, str]:
-    """Return the names of the teams that could bid in a round, by key."""
+    """Return the names of the teams that could bid in a round, by key, if it shows who did."""
     rows = session.execute(
         select(TEAM.c.key, TEAM.c.name)
         .join(ROUND_TEAM, ROUND_TEAM.c.team_id == TEAM.c.id)
-        .where(ROUND_TEAM.c.round_id == brief.id)
+        .where(ROUND_TEAM.c.round_id == brief.id, ~is_nameless(ROUND_TEAM.c.round_id))
         .order_by(TEAM.c.name, TEAM.c.key)
     )
     return dict(rows.all())
+
+
+def _team(
+    session: Session, brief: RoundBrief, key: str, teams: Mapping[str, str]
+) -> TeamUnits | None:
+    """Return what the team that is asked for holds. Raises: NotFound where no team is shown."""
+    if key and not teams:
+        raise NotFound(f"Round {brief.key} does not show which team holds what.", key=brief.key)
+    return units_of_team(session, brief.id, key) if key else None
 
 
 def _offers(session: Session, ahead: RoundBrief | None) -> Mapping[str, PoolOffer]:

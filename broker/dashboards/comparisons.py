@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from broker.dashboards.disclosures import shown_team
+from broker.dashboards.sources import BID
 from broker.policy.comparing import (
     Decided,
     PricePair,
@@ -81,7 +83,7 @@ def changed_bid(winner: Winner, label: BidLabel) -> ChangedBid:
 def labels_of(session: Session, round_id: str, keys: Iterable[str]) -> dict[str, BidLabel]:
     """Return the labels of a round's bids by their keys."""
     rows = session.execute(
-        select(col(BidRow.key), col(BidRow.id), col(BidRow.title), col(TeamRow.name))
+        select(col(BidRow.key), col(BidRow.id), col(BidRow.title), shown_team(BID.c.round_id))
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
         .where(col(BidRow.round_id) == round_id, col(BidRow.key).in_(set(keys)))
     )

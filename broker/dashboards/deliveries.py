@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 from sqlmodel import Session
 
 from broker.access import Actor, Role, TeamRole
+from broker.dashboards.disclosures import shown_team, shown_team_key
 from broker.dashboards.listings import (
     Column,
     Kind,
@@ -157,15 +158,15 @@ def _ended(today: dt.date) -> Select[Any]:
     pools = _pools()
     measure = func.coalesce(PLEDGE.c.success_measure, "")
     evidence = func.coalesce(DELIVERY.c.evidence, "")
-    said = (BID.c.title, TEAM.c.name, pools, measure, evidence)
+    said = (BID.c.title, shown_team(BID.c.round_id), pools, measure, evidence)
     return (
         select(
             _joined(*said).label("words"),
             BID.c.key.label("bid_key"),
             BID.c.id.label("award"),
             BID.c.title,
-            TEAM.c.name.label("team"),
-            TEAM.c.key.label("team_key"),
+            shown_team(BID.c.round_id).label("team"),
+            shown_team_key(BID.c.round_id).label("team_key"),
             pools.label("pools"),
             ROUND.c.key.label("round_key"),
             ROUND.c.name.label("sprint"),

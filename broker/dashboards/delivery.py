@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from broker.access import Action, Actor, may
 from broker.dashboards.deliveries import DELIVERY, PLEDGE, VERDICT, last_day
+from broker.dashboards.disclosures import shown_team, shown_team_key
 from broker.dashboards.sources import (
     ALTERNATIVE,
     AWARD,
@@ -155,9 +156,9 @@ def _award(bid_id: str) -> Select[Any]:
         select(
             BID.c.id.label("bid_id"),
             BID.c.title,
-            TEAM.c.name.label("team"),
+            shown_team(BID.c.round_id).label("team"),
             TEAM.c.id.label("team_id"),
-            TEAM.c.key.label("team_key"),
+            shown_team_key(BID.c.round_id).label("team_key"),
             ROUND.c.key.label("round_key"),
             ROUND.c.name.label("round_name"),
             ALTERNATIVE.c.tier,

@@ -20,6 +20,7 @@ from allocation.wire import report_from_document
 from broker.access import Action, Actor, may
 from broker.dashboards.briefs import RoundBrief, find_round
 from broker.dashboards.comparisons import labels_of
+from broker.dashboards.disclosures import shown_team
 from broker.dashboards.listings import Listing, Question, list_rows
 from broker.dashboards.round_runs import OVERRIDE, PERSON, stages_of_run
 from broker.dashboards.sources import ALTERNATIVE, AWARD, BID, PUBLISHED_RUN, ROUND, RUN, TEAM
@@ -243,7 +244,7 @@ def proposal_screen(session: Session, key: str, bid_key: str) -> ProposalScreen:
     """
     brief = find_round(session, key)
     bid = session.execute(
-        select(BID.c.id, BID.c.title, TEAM.c.name)
+        select(BID.c.id, BID.c.title, shown_team(BID.c.round_id))
         .join(TEAM, TEAM.c.id == BID.c.team_id)
         .where(BID.c.round_id == brief.id, BID.c.key == bid_key)
     ).first()
@@ -300,7 +301,7 @@ def _briefs() -> Select[Any]:
             ROUND.c.key.label("round_key"),
             BID.c.key.label("bid_key"),
             BID.c.title,
-            TEAM.c.name.label("team"),
+            shown_team(BID.c.round_id).label("team"),
             BID.c.team_id,
             proposer.c.name.label("proposer"),
             decider.c.name.label("decider"),

@@ -19,6 +19,7 @@ from broker.dashboards.briefs import (
     rounds_decided,
 )
 from broker.dashboards.departures import departures
+from broker.dashboards.disclosures import shown_team
 from broker.dashboards.heatmaps import Heatmap, heatmap
 from broker.dashboards.histories import history_table
 from broker.dashboards.listings import Column, Kind, Listing, Question, Subject, Table, list_rows
@@ -171,7 +172,7 @@ def holder_table(round_id: str, pool_id: str, on: dt.date | None = None) -> Tabl
             BID.c.key.label("bid_key"),
             BID.c.id.label("receipt"),
             BID.c.title,
-            TEAM.c.name.label("team"),
+            shown_team(BID.c.round_id).label("team"),
             held.c.tier,
             held.c.first_day,
             held.c.last_day,

@@ -13,6 +13,7 @@ from sqlmodel import Session
 from allocation.outcome import Reason
 from broker.dashboards.briefs import PublishedRun, RoundBrief, brief_columns, published_run
 from broker.dashboards.counterfactuals import WinningFacts, winning_facts
+from broker.dashboards.disclosures import shown_team
 from broker.dashboards.heatmaps import DayUse, day_use
 from broker.dashboards.overrides import BidOverride, override_of_bid
 from broker.dashboards.sources import (
@@ -216,7 +217,7 @@ def _decided_bid(bid_id: str) -> Select[Any]:
             BID.c.key.label("bid_key"),
             BID.c.title,
             BID.c.submitted_at,
-            TEAM.c.name.label("team"),
+            shown_team(BID.c.round_id).label("team"),
             BID.c.team_id,
             AWARD.c.bid_id.is_not(None).label("is_awarded"),
         )

@@ -7,6 +7,7 @@ here. A round that is not decided has none of these rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import FromClause, Select, and_, func, select
 from sqlmodel import Session
@@ -16,6 +17,7 @@ from allocation.outcome import Reason
 from allocation.problem import Tier
 from broker.dashboards.briefs import PublishedRun, RoundBrief, find_decided, published_run
 from broker.dashboards.counterfactuals import COUNTERFACTUAL
+from broker.dashboards.disclosures import shown_team, shown_team_key
 from broker.dashboards.listings import Column, Kind, Listing, Question, Subject, Table, list_rows
 from broker.dashboards.sources import (
     ALTERNATIVE,
@@ -177,14 +179,14 @@ def revision(run_id: str) -> FromClause:
     return select(RUN.c.id.label("run_id"), RUN.c.round_id).where(published).subquery("revision")
 
 
-def _bids(round_id: str, speaking: FromClause) -> Select[tuple[str, str, str, str, str]]:
+def _bids(round_id: str, speaking: FromClause) -> Select[Any]:
     """Return the bids of a round that is decided: none before."""
     return (
         select(
             BID.c.key.label("bid_key"),
             BID.c.title,
-            TEAM.c.name.label("team"),
-            TEAM.c.key.label("team_key"),
+            shown_team(BID.c.round_id).label("team"),
+            shown_team_key(BID.c.round_id).label("team_key"),
             BID.c.id.label("receipt"),
         )
         .select_from(BID)

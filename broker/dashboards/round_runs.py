@@ -23,6 +23,7 @@ from broker.dashboards.briefs import (
 )
 from broker.dashboards.counterfactuals import ExplainedCount, explained_count
 from broker.dashboards.deadlines import RoundTimes, round_times
+from broker.dashboards.disclosures import require_names, shows_teams
 from broker.dashboards.listings import (
     Column,
     Kind,
@@ -165,7 +166,7 @@ def round_screen(
         run=run,
         explained=_explained(session, run),
         reasons=_reasons(session, brief.id),
-        floors=_floors(session, run),
+        floors=_floors(session, brief.id, run),
         asked=_asked(session, brief),
         may_ask=brief.state == RoundState.CLOSED and may(actor, Action.RUN_ROUND),
         runs=list_rows(session, run_table(brief.id), runs),
@@ -182,12 +183,13 @@ def progress_screen(
     return ProgressScreen(now, brief, _asked(session, brief), stages)
 
 
-def published_document(session: Session, key: str, what: str) -> str:
+def published_document(session: Session, actor: Actor, key: str, what: str) -> str:
     """Return the report or the certificate of a round as it was stored.
 
-    Raises: NotFound if the round is not decided.
+    Raises: NotFound if the round is not decided; NotAllowed where it shows no team names.
     """
     brief = find_decided(session, key)
+    require_names(session, actor, brief.id)
     document = session.execute(
         select(RUN.c[what])
         .join(PUBLISHED_RUN, PUBLISHED_RUN.c.run_id == RUN.c.id)
@@ -329,8 +331,8 @@ def _explained(session: Session, run: PublishedRun | None) -> ExplainedCount | N
     return explained_count(session, run.market_run_id, declined)
 
 
-def _floors(session: Session, run: PublishedRun | None) -> tuple[FloorRow, ...]:
-    if run is None or run.report.floors is None:
+def _floors(session: Session, round_id: str, run: PublishedRun | None) -> tuple[FloorRow, ...]:
+    if run is None or run.report.floors is None or not shows_teams(session, round_id):
         return ()
     names = {row.key: row.name for row in session.execute(select(TEAM.c.key, TEAM.c.name))}
     rows = (

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Float, and_, cast, func, select
 from sqlmodel import Session
 
 from broker.dashboards.briefs import RoundBrief
+from broker.dashboards.disclosures import shown_team, shown_team_key
 from broker.dashboards.listings import Column, Kind, Subject, Table
 from broker.dashboards.sources import MARKET_RUN, POOL, ROUND, ROUND_POOL, TEAM
 from broker.dashboards.use import KINDS
@@ -133,8 +134,8 @@ def team_table(round_id: str) -> Table:
     value_ratio = _ratio(figure.value, func.sum(figure.value).over())
     rows = (
         select(
-            TEAM.c.key.label("team_key"),
-            TEAM.c.name.label("team"),
+            shown_team_key(MARKET_RUN.c.round_id).label("team_key"),
+            shown_team(MARKET_RUN.c.round_id).label("team"),
             figure.bids,
             figure.awards,
             credits_ratio.label("credits_ratio"),

@@ -25,8 +25,10 @@ from allocation.wire import (
     sha256_of,
 )
 from broker import exports
+from broker.access import Actor
 from broker.counterfactuals.answers import Decided, decided_run
 from broker.dashboards.briefs import find_decided
+from broker.dashboards.disclosures import require_names
 from broker.errors import NotFound
 from broker.exports.archives import pack
 from broker.exports.proofs import prove_events
@@ -77,6 +79,17 @@ def run_bundle(session: Session, round_key: str, revision: int | None = None) ->
     files = {f"{name}.json": canonical_json(document) for name, document in documents.items()}
     files[VERIFIER] = verifier_source()
     return pack(files, kind="run-bundle", round_key=row.key, run_id=decided.run_id)
+
+
+def public_bundle(
+    session: Session, actor: Actor, round_key: str, revision: int | None = None
+) -> bytes:
+    """Return a bundle to somebody who asks for it. It names teams by their keys.
+
+    Raises: as run_bundle; NotAllowed where the round shows no team names.
+    """
+    require_names(session, actor, find_decided(session, round_key).id)
+    return run_bundle(session, round_key, revision)
 
 
 def verifier_source() -> bytes:

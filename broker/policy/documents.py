@@ -198,6 +198,10 @@ class SpotRules(Part):
     accept_hours: Annotated[int, Field(ge=1, le=MOST_HOURS)] | None = None
 
 
+TEAM_NAMES, NO_TEAM_NAMES = "team-names", "no-team-names"
+"""What a decided round shows of the teams behind its bids."""
+
+
 def _unlike_themes(themes: tuple[Theme, ...]) -> tuple[Theme, ...]:
     _all_different([theme.key for theme in themes], "the theme")
     return themes
@@ -235,6 +239,7 @@ class Policy(Part):
     ]
     limits: Limits | None = None
     spot: SpotRules | None = None
+    disclosure: Literal["team-names", "no-team-names"] | None = None
 
     @property
     def pricing_rule(self) -> Pricing:

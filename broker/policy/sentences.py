@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from broker.policy.documents import Fact, Limits, Policy, SpotRules
+from broker.policy.documents import (
+    NO_TEAM_NAMES,
+    TEAM_NAMES,
+    Fact,
+    Limits,
+    Policy,
+    SpotRules,
+)
 
 THEMES, READINESS, CALIBRATION = "Themes of the quarter", "Readiness of a bid", "Track record"
 BOUNDS, FAIRNESS, PRICES = "Multiplier", "Fairness floors", "Prices"
 APPROVALS, ELIGIBILITY = "Approvals", "Who may bid"
 LIMITS, SPOT = "Limits per team", "Spot awards"
+DISCLOSURE = "What is public after the result"
+DISCLOSED = {
+    TEAM_NAMES: "named with their bids",
+    NO_TEAM_NAMES: "not named; report, certificate and bundle are for admins and auditors",
+}
 PRICING = {
     "clearing": "the list price divided by the multiplier, never more than the offer",
     "pay-as-bid": "the offer",
@@ -60,6 +72,8 @@ def rules_of(policy: Policy) -> Iterator[Rule]:
         subject = f"Pool {gate.pool_key}"
         yield Rule(ELIGIBILITY, subject, "Eligible teams", _listed(gate.eligible_teams))
         yield Rule(ELIGIBILITY, subject, "Whom to ask", gate.ask)
+    if policy.disclosure is not None:
+        yield Rule(DISCLOSURE, "Decided rounds", "Teams", DISCLOSED[policy.disclosure])
     if policy.limits is not None:
         yield from _limits(policy.limits)
     if policy.spot is not None:
