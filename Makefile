@@ -47,9 +47,11 @@ browser: $(VENV)/.dev
 	@PATH="$(PATH)" bash tests/browser/install.sh
 
 .PHONY: lint
-lint: $(VENV)/.dev ## ruff: rules and format
+lint: $(VENV)/.dev ## ruff: rules and format; bandit; packages that fit each other
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive allocation broker web
+	@$(BIN)/pip check --disable-pip-version-check
 
 .PHONY: types
 types: $(VENV)/.dev ## mypy, strict

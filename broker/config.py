@@ -36,6 +36,8 @@ SETTINGS = {
     "BROKER_OIDC_GROUPS_CLAIM": "the claim that names groups; groups without it",
     "BROKER_OIDC_GROUPS_FILE": "a JSON file that says which role a group proposes",
     "BROKER_PASSWORDS": "on or off: whether people may sign in with a password of this market",
+    "BROKER_REQUESTS_PER_MINUTE": "how often one asker may ask one process; 600 without it, "
+    "0 for any",
     "BROKER_PUBLIC_URL": "where people find this market, such as https://broker.example.org",
 }
 SECRETS = frozenset({"BROKER_OIDC_CLIENT_SECRET", "BROKER_SECRET_KEY", "BROKER_SMTP_URL"})
@@ -88,6 +90,7 @@ class Settings:
     webhook_hosts: frozenset[str] = frozenset()
     sign_on: SingleSignOn | None = None
     has_passwords: bool = True
+    requests_per_minute: int = 0
 
     @property
     def audit_key_file(self) -> Path:
@@ -120,6 +123,7 @@ class Settings:
             _hosts(given.get("BROKER_WEBHOOK_HOSTS", "")),
             _sign_on(given),
             _is_on("BROKER_PASSWORDS", given.get("BROKER_PASSWORDS", "on")),
+            _rate(given.get("BROKER_REQUESTS_PER_MINUTE", "600")),
         )
 
 
@@ -150,6 +154,13 @@ def _proxies(text: str) -> int:
     if not re.fullmatch(r"[0-9]", text):
         hint = "Write a digit: 1 for one proxy that ends https, 0 for none."
         raise InvalidSettings("BROKER_TRUSTED_PROXIES is no number of proxies.", hint=hint)
+    return int(text)
+
+
+def _rate(text: str) -> int:
+    if not re.fullmatch(r"0|[1-9][0-9]{1,5}", text):
+        hint = "Write a number from 10 on, or 0 to hold nobody to any."
+        raise InvalidSettings("BROKER_REQUESTS_PER_MINUTE is no rate.", hint=hint)
     return int(text)
 
 

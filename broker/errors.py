@@ -82,6 +82,12 @@ class TooManyAttempts(Refused):
     code = "too-many-attempts"
 
 
+class TooManyRequests(Refused):
+    """Somebody asks more often than anybody may."""
+
+    code = "too-many-requests"
+
+
 class Overdrawn(Refused):
     """An account has fewer credits than should leave it."""
 

@@ -23,6 +23,7 @@ from web import (
     headers,
     heat_charts,
     navigation,
+    rates,
     visits,
     ways,
     wording,
@@ -88,6 +89,7 @@ def create_app(settings: Settings, clock: Clock) -> Flask:
         wording,
     ):
         part.register(app)
+    rates.register(app, settings.requests_per_minute)
     for blueprint in (
         market_pages,
         rounds,

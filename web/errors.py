@@ -24,6 +24,7 @@ from broker.errors import (
     SignInNeeded,
     StorageFailed,
     TooManyAttempts,
+    TooManyRequests,
     WrongSchema,
 )
 from web import visits
@@ -37,6 +38,7 @@ STATUS: Mapping[type[BrokerError], int] = {
     NotFound: 404,
     Refused: 409,
     TooManyAttempts: 429,
+    TooManyRequests: 429,
     InvalidInput: 422,
     ProviderFailed: 503,
     StorageFailed: 503,
@@ -87,7 +89,9 @@ def _of_the_market(error: BrokerError) -> Response:
     if status >= SERVER_ERROR:
         log.error("web.market-error", why=str(error), path=request.path)
         return _page(status)
-    return _page(status, str(error) if isinstance(error, NotAllowed) else error.sentence)
+    return _page(
+        status, str(error) if isinstance(error, (NotAllowed, TooManyRequests)) else error.sentence
+    )
 
 
 def _sign_in_first(error: SignInNeeded) -> AnyResponse:

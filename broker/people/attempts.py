@@ -53,7 +53,7 @@ def account(typed: str) -> Subject:
 
 def source(address: str) -> Subject:
     """Return the subject of a network address."""
-    return Subject(Kind.SOURCE, _sha256(_home(address)))
+    return Subject(Kind.SOURCE, _sha256(home_of(address)))
 
 
 def count_attempt(session: Session, subject: Subject, at: dt.datetime) -> None:
@@ -121,7 +121,8 @@ def _wait(at: dt.datetime, until: dt.datetime) -> TooManyAttempts:
     )
 
 
-def _home(address: str) -> str:
+def home_of(address: str) -> str:
+    """Return whose an address is: an IPv4 address itself, of an IPv6 one the network."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -9,12 +9,13 @@ from broker.errors import InvalidSettings
 
 
 def test_without_settings_the_market_is_a_file_in_the_working_directory() -> None:
-    assert Settings.from_environment({"PATH": "/bin"}) == Settings("sqlite:///broker.db", None)
+    assert Settings.from_environment({"PATH": "/bin"}) == Settings(requests_per_minute=600)
 
 
 def test_settings_are_taken_from_the_environment() -> None:
     environment = {"BROKER_DATABASE_URL": "sqlite:////srv/market.db", "BROKER_SECRET_KEY": "s"}
-    assert Settings.from_environment(environment) == Settings("sqlite:////srv/market.db", "s")
+    wanted = Settings("sqlite:////srv/market.db", "s", requests_per_minute=600)
+    assert Settings.from_environment(environment) == wanted
 
 
 def test_no_proxy_is_believed_unless_it_is_named() -> None:
@@ -24,7 +25,9 @@ def test_no_proxy_is_believed_unless_it_is_named() -> None:
 
 
 def test_the_setting_of_the_tests_is_no_mistake() -> None:
-    assert Settings.from_environment({"BROKER_ROUNDS": "/rounds"}) == Settings()
+    assert Settings.from_environment({"BROKER_ROUNDS": "/rounds"}) == Settings(
+        requests_per_minute=600
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,11 @@ def test_the_setting_of_the_tests_is_no_mistake() -> None:
         ("BROKER_", "1"),
         ("BROKER_TRUSTED_PROXIES", "many"),
         ("BROKER_TRUSTED_PROXIES", "-1"),
+        ("BROKER_REQUESTS_PER_MINUTE", "-1"),
+        ("BROKER_REQUESTS_PER_MINUTE", "often"),
+        ("BROKER_PASSWORDS", "no"),
+        ("BROKER_OIDC_ISSUER", "https://login.example.org"),
+        ("BROKER_OIDC_CLIENT_ID", "market"),
         ("BROKER_SECRET_KEY", " "),
         ("BROKER_DATABASE_URL", ""),
         ("BROKER_DATABASE_URL", "broker.db"),
