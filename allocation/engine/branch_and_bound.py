@@ -12,7 +12,7 @@ import numpy as np
 from ortools.math_opt.python import mathopt
 from ortools.util.python.solve_interrupter import SolveInterrupter
 
-from allocation.engine.mathopt_models import mixed_integer_program
+from allocation.engine.mathopt_models import add_cut, mixed_integer_program
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.search import safe_floor
 from allocation.engine.variables import Terms
@@ -140,6 +140,8 @@ def _narrow(program: mathopt.Model, variables: list[mathopt.Variable], question:
     for known in question.known_choices:
         terms, least = question.other_choice(known)
         program.add_linear_constraint(_sum(variables, terms) >= least)
+    for cut in question.cuts:
+        add_cut(program, variables, cut)
 
 
 def _set_objective(

@@ -59,6 +59,7 @@ def improve(search: Search) -> None:
     if not (search.is_proven or search.trusts_one_solver):
         search_exactly(search)
     if not search.is_proven and (is_tight(search) or is_lumpy(search)):
+        proof.begin_cutting()
         branch_and_bound(search, ROOT_NODES)
     if not search.is_proven:
         with search.stage("neighbourhoods"):

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 from ortools.math_opt import model_pb2
 from ortools.math_opt.python import mathopt
 
 from allocation.columns import Whole
-from allocation.engine.variables import Rows, Terms, Variables
+from allocation.engine.variables import Cut, Rows, Terms, Variables
 from allocation.model import Block, Model
+
+Floats = npt.NDArray[np.float64]
 
 
 def relaxation(model: Model) -> mathopt.Model:
@@ -45,13 +48,41 @@ def _in_fractions(model: Model, block: Block) -> Rows:
     return Rows(block.names, block.upper, block.row, Terms(block.column, block.coefficient * scale))
 
 
-def mixed_integer_program(model: Model, variables: Variables) -> mathopt.Model:
-    """Return the whole model: choices and lots, the rows of every block and of C5."""
-    proto = _new_model(variables.upper, is_integer=True)
+def packing_program(holds: Floats, awarded: Floats) -> mathopt.Model:
+    """Return the LP for the prizes of some options, worth most for what is awarded.
+
+    Shape: `holds` has a row per packing and a column per option; no packing is worth more than 1.
+    """
+    row, option = np.nonzero(holds)
+    one = np.ones_like(row)
+    proto = _new_model(np.ones(len(awarded), np.int64), is_integer=False)
+    proto.objective.maximize = True
+    proto.objective.linear_coefficients.ids.extend(range(len(awarded)))
+    proto.objective.linear_coefficients.values.extend(awarded.tolist())
+    upper, names = np.ones(len(holds), np.int64), ("",) * len(holds)
+    _add_rows(proto, [Rows(names, upper, row, Terms(option, one))])
+    return mathopt.Model.from_model_proto(proto)
+
+
+def mixed_integer_program(
+    model: Model, variables: Variables, *, is_integer: bool = True
+) -> mathopt.Model:
+    """Return the whole model or its relaxation: choices and lots, rows of all blocks and of C5."""
+    proto = _new_model(variables.upper, is_integer=is_integer)
     _set_objective(proto, variables.objective(model.columns.value))
     rows = [variables.rows_of(block) for block in model.blocks]
     _add_rows(proto, [*rows, variables.add_lots_ranges()])
     return mathopt.Model.from_model_proto(proto)
+
+
+def add_cut(
+    program: mathopt.Model, variables: list[mathopt.Variable], cut: Cut
+) -> mathopt.LinearConstraint:
+    """Add a cut to a program whose first variables are those of the model."""
+    terms = cut.terms
+    pairs = zip(terms.variable.tolist(), terms.coefficient.tolist(), strict=True)
+    total = mathopt.fast_sum([float(c) * variables[n] for n, c in pairs])
+    return program.add_linear_constraint(total <= float(cut.most))
 
 
 def _new_model(upper: Whole, *, is_integer: bool) -> model_pb2.ModelProto:

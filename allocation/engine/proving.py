@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from allocation.engine import rounding
+from allocation.engine.cutting import Cutting
 from allocation.engine.prover import Prover
 from allocation.engine.question import Answer, Question
 from allocation.engine.state import Search
@@ -23,6 +24,19 @@ YOUNG_RATIO = 0.3
 """A proof that has taken less than this part of the work is begun anew for something better."""
 
 
+LARGEST_CUT = 10_000
+"""Placements above which one round of cuts takes too long."""
+LEAST_CUT_RATIO = 0.01
+"""Cuts are looked for where the certificate leaves more than this part of the bound open."""
+
+
+def wants_cuts(search: Search) -> bool:
+    """Say whether cuts may bring the bound down by much, and can be found in time."""
+    left = search.bound.value - search.incumbent.value
+    is_wide = left > LEAST_CUT_RATIO * search.bound.value
+    return search.trusts_one_solver and is_wide and search.columns.count <= LARGEST_CUT
+
+
 @dataclass
 class Proof:
     """The proof of one search. Units: `began` is work in seconds on a usual machine."""
@@ -30,6 +44,7 @@ class Proof:
     search: Search
     prover: Prover = field(default_factory=Prover)
     began: float = 0.0
+    cutting: Cutting | None = None
 
     @property
     def is_asked(self) -> bool:
@@ -40,6 +55,11 @@ class Proof:
     def is_worthwhile(self) -> bool:
         """Say whether branch and bound on the whole round may say more than is known."""
         return not self.search.is_proven and self.search.columns.count <= LARGEST_BRANCHED
+
+    def begin_cutting(self) -> None:
+        """Begin a proof beside the root of the whole round, where it begins with cutting."""
+        if self.search.options.workers > 1 and self.is_worthwhile and wants_cuts(self.search):
+            self._ask()
 
     def wait_beside(self, step: Future[Answer]) -> None:
         """Wait for a step of the search; a proof that comes before it makes it needless."""
@@ -76,7 +96,9 @@ class Proof:
         search = self.search
         served = np.isin(search.columns.bid, search.columns.bid[search.incumbent.lots > 0])
         question = search.best_value().wanting(~served)
-        self.prover.ask(question, search.effort(search.deadline))
+        if self.cutting is None and wants_cuts(search):
+            self.cutting = Cutting(search.model, search.variables, list(search.cuts))
+        self.prover.ask(question, search.effort(search.deadline), self.cutting)
 
     def _hear(self, seconds: float) -> None:
         """Take the proof, as far as it comes in so many seconds.
@@ -89,6 +111,7 @@ class Proof:
         if taken is None:
             return
         question, answer = taken
+        search.cuts = tuple(self.cutting.cuts) if self.cutting else search.cuts
         search.note("SCIP", answer)
         bound = None if answer.bound is None else answer.bound // question.scale
         search.incumbent.learn("SCIP", answer.lots if answer.is_proven else None, bound)

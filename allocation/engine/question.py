@@ -15,7 +15,7 @@ import numpy as np
 from allocation.columns import Flags, Whole
 from allocation.engine import rounding
 from allocation.engine.search import Deadline
-from allocation.engine.variables import Terms, Variables
+from allocation.engine.variables import Cut, Terms, Variables
 from allocation.model import Model
 
 
@@ -26,7 +26,7 @@ class Question:
     Shape: `open_placements` has a flag per placement that may be awarded; `requirements` are sums
     with the least that they must reach; `known_choices` are outcomes whose choice of placements is
     not asked for again, `known_lots` one whose lots are not; `wanted` has a flag per placement;
-    `start` is a feasible outcome, or None.
+    `start` is a feasible outcome, or None; `cuts` exclude no outcome, and a solver may use them.
     """
 
     model: Model
@@ -38,6 +38,7 @@ class Question:
     known_choices: tuple[Whole, ...] = ()
     known_lots: Whole | None = None
     wanted: Flags | None = None
+    cuts: tuple[Cut, ...] = ()
 
     @property
     def scale(self) -> int:

@@ -19,7 +19,7 @@ from allocation.engine.logbook import Logbook
 from allocation.engine.question import Answer, Effort, Question
 from allocation.engine.relaxation import Floats, Relaxation
 from allocation.engine.search import Deadline, Incumbent
-from allocation.engine.variables import Variables, lay_out
+from allocation.engine.variables import Cut, Variables, lay_out
 from allocation.model import Model
 from allocation.options import Options
 
@@ -38,7 +38,8 @@ class Search:
     Units: work in seconds on a usual machine. Shape: `source` has the index of every placement
     among all eligible ones of the round. `best_bids` are the bids that the best outcomes
     serve, where a proof says so; `tied_bids` those of them without an award, None until the
-    tie-break has said which. `keep` hands over the best outcome of the round so far.
+    tie-break has said which. `keep` hands over the best outcome of the round so far; `cuts` exclude
+    no outcome of the model.
     """
 
     options: Options
@@ -57,13 +58,14 @@ class Search:
     best_bids: frozenset[int] | None = None
     is_unique: bool = False
     tied_bids: frozenset[int] | None = None
+    cuts: tuple[Cut, ...] = ()
 
     def __post_init__(self) -> None:
         self.take_model(self.model)
 
     def take_model(self, model: Model) -> None:
         """Go on with a model of the same placements."""
-        self.model, self.columns = model, model.columns
+        self.model, self.columns, self.cuts = model, model.columns, ()
         self.variables: Variables = lay_out(model)
 
     def stage(self, name: str) -> AbstractContextManager[None]:
@@ -131,7 +133,8 @@ class Search:
         """Ask for the outcome of the largest value, from the best one so far."""
         objective = self.variables.objective(self.columns.value)
         every = np.ones(self.columns.count, np.bool_)
-        return Question(self.model, self.variables, objective, self.incumbent.lots, every)
+        start, cuts = self.incumbent.lots, self.cuts
+        return Question(self.model, self.variables, objective, start, every, cuts=cuts)
 
     # --- what may be used ------------------------------------------------------------------
 

@@ -42,6 +42,14 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """An inequality Σ coefficient × variable ≤ most that every outcome obeys."""
+
+    terms: Terms
+    most: int
+
+
+@dataclass(frozen=True)
 class Variables:
     """The layout of one model's variables: first all choices, then the lots that vary much.
 
