@@ -24,9 +24,11 @@ from allocation.engine import (
     rounding,
     settling,
 )
+from allocation.engine.cutting import Cutting
 from allocation.engine.draws import Draws
 from allocation.engine.prover import Prover
 from allocation.engine.question import Answer
+from allocation.engine.variables import Cut
 from allocation.model import Model
 
 Function = Callable[..., Any]
@@ -84,6 +86,10 @@ def _no_answer(*_: object) -> Answer:
     return NOTHING
 
 
+def _no_cuts(*_: object) -> tuple[Cut, ...]:
+    return ()
+
+
 def _all_kinds_but(name: str) -> property:
     every, left = vars(Draws)["kinds"].fget, vars(Draws)[name]
     return property(lambda draws: tuple(k for k in every(draws) if k.__func__ is not left))
@@ -105,6 +111,7 @@ _REPLACED_MEMBERS: dict[str, tuple[tuple[type, str, object], ...]] = {
     "without-neighbourhoods-that-meet": ((Draws, "kinds", _all_kinds_but("together")),),
     "without-neighbourhoods-of-any-bids": ((Draws, "kinds", _all_kinds_but("anywhere")),),
     "without-proof": ((Prover, "ask", _do_nothing),),
+    "without-cuts": ((Cutting, "go_on", _no_cuts),),
 }
 STAGES = (*_REPLACED, *_REPLACED_MEMBERS)
 """Every stage that can be left out."""

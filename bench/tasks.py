@@ -34,6 +34,7 @@ ABLATIONS = (
     "without-neighbourhoods-that-meet",
     "without-neighbourhoods-of-any-bids",
     "without-proof",
+    "without-cuts",
     "without-cp-sat",
     "without-tie-break",
 )
