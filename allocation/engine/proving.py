@@ -26,7 +26,7 @@ YOUNG_RATIO = 0.3
 
 LARGEST_CUT = 10_000
 """Placements above which one round of cuts takes too long."""
-LEAST_CUT_RATIO = 0.01
+LEAST_CUT_RATIO = 0.03
 """Cuts are looked for where the certificate leaves more than this part of the bound open."""
 
 
