@@ -38,6 +38,7 @@ from broker.audit import ActorId, Change
 from broker.bids.tables import TeamBidRow
 from broker.config import Settings
 from broker.db import Database, connect, reading, transact
+from broker.figures.keeping import keep_figures
 from broker.importing import import_round
 from broker.people.actors import actor_of_person
 from broker.people.grants import Grant, approve_grant, propose_grant
@@ -115,6 +116,7 @@ def fill(file: Path) -> None:
         key = _bring(db, f"past-{number + 1}", number, each, is_open=False)
         run_round(db, key, Options(), _at(number), OPERATOR.id, _by_rules, lambda _: None)
         print(f"Round {key} of {each} bids after {time.monotonic() - began:.0f} s.", flush=True)
+    keep_figures(db)
     _bring(db, OPEN_KEY, DECIDED_ROUNDS, BIDS - each * DECIDED_ROUNDS, is_open=True)
     transact(db, _bring_people)
     db.dispose()
@@ -238,6 +240,10 @@ def _pages(db: Database) -> list[str]:
         f"/rounds/{OPEN_KEY}",
         "/rounds/past-10",
         "/pools",
+        "/capacity",
+        "/capacity?wall=1",
+        "/capacity/value",
+        "/capacity/scarcity",
         "/deliveries",
         "/notices",
     ]
