@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,11 +11,14 @@ from flask import Flask
 from broker.config import Settings
 from broker.db import Database
 from tests.cast import LEAD, MEMBER, OTHER_LEAD, Browser, Places, bring_people, signed_in, stranger
-from tests.holdings import THE_DAY_BEFORE, a_scarce_sprint, day, release, tick_at
+from tests.holdings import SPOT, THE_DAY_BEFORE, a_scarce_sprint, day, release, tick_at
+from tests.policies import a_policy
+from tests.policy_markets import adopt
 from web.app import create_app
 
 SignIn = Callable[[str], Browser]
 JOIN, LEAVE = "Wait, and take what fits", "Wait no more"
+ASK = "Wait, and ask me first"
 
 
 @pytest.fixture
@@ -58,6 +62,28 @@ def test_a_lead_lets_a_bid_wait_and_reads_what_it_got(
     assert "then got what became free" in said
     assert LEAVE not in said
     assert JOIN not in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [("accepted", "accepted it on"), ("declined", "payment came back")]
+)
+def test_a_lead_is_asked_at_the_top_of_the_receipt_and_answers_there(
+    market: Database, bids: tuple[str, str], sign_in: SignIn, answer: str, said: str
+) -> None:
+    won, lost = bids
+    adopt(market, a_policy(spot=SPOT | {"accept_hours": 12}, pricing="pay-as-bid"), hours=2)
+    browser = sign_in(OTHER_LEAD)
+    assert ASK in page(browser, f"/receipts/{lost}")
+    assert browser.post(f"/receipts/{lost}/waitlist", data={"wish": "ask"}).status_code == 303
+    release(market, won, 3, day(2))
+    tick_at(market, THE_DAY_BEFORE)
+    [address] = re.findall(r'href="(/receipts/[^"/.]+)"', page(browser, f"/receipts/{lost}"))
+    asked = page(browser, address)
+    assert asked.index("The units are kept for it until") < asked.index("The value score")
+    assert "Release for good" not in asked
+    assert ">Accept<" not in page(sign_in(LEAD), address)
+    assert browser.post(f"{address}/answer", data={"answer": answer}).status_code == 303
+    assert said in page(browser, address)
 
 
 def test_others_read_that_a_bid_waits_and_decide_nothing(
