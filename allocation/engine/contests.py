@@ -64,6 +64,7 @@ def contest_outcome(problem: Problem, options: Options, clock: Clock, report: Re
         work.add_value()
     with work.logbook.stage("fewest-disturbed"):
         work.keep_most()
+    work.fill()
     if work.is_fewest:
         with work.logbook.stage("tie-break"):
             work.break_ties()
@@ -143,6 +144,12 @@ class _Work:
             self.is_fewest = self.is_best and is_fewest
         if len(whole):
             self.question = self.question.requiring(keeping, self._sum(keeping, self.lots))
+
+    def fill(self) -> None:
+        """Award what still fits where a search was stopped: that only adds to every goal."""
+        filled = self._in_turn(self.lots, np.ones(self.columns.count, np.bool_))
+        if self.question.accepts(filled):
+            self.lots = filled
 
     def break_ties(self) -> None:
         """Among the equally good outcomes take the one that the written tie-break names."""

@@ -84,8 +84,9 @@ def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
     reserved, spot = or_zero(awarded.c.reserved), or_zero(awarded.c.spot)
     beyond_spot = spot + held_spot - CAPACITY.c.spot_units
     on_reserved = smaller(case((beyond_spot > 0, beyond_spot), else_=0), spot)
-    held, lost = held_reserved + held_spot, or_zero(_lost())
-    free = CAPACITY.c.reserved_units + CAPACITY.c.spot_units - held - reserved - spot - lost
+    held, every = held_reserved + held_spot, CAPACITY.c.reserved_units + CAPACITY.c.spot_units
+    lost = smaller(or_zero(_lost()), every)
+    free = every - held - reserved - spot - lost
     return (
         CAPACITY.c.reserved_units,
         CAPACITY.c.spot_units,

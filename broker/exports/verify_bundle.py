@@ -337,6 +337,8 @@ class Case:
         for held in self.held:
             self._take(held)
         self.is_proven = bundle.report["status"] == "optimal"
+        self.contest: Document | None = bundle.problem["problem"].get("contest")
+        self.is_settled = self.is_proven or bundle.report.get("contest", {}).get("is_best", False)
         self.reserved_prices = self._prices("reserved_prices")
         self.total_prices = self._prices("total_prices")
         self.credit_prices = dict.fromkeys(self.round.credits, 0) | dict(
@@ -586,7 +588,7 @@ def verdict(case: Case, short: list[Lacking]) -> tuple[Sequence[str], Way, Place
     if not free:
         return verdict_of_never(case, [one.way for one in short])
     nearest = min(free, key=lambda one: (one.units, one.way.number))
-    if not case.is_proven:
+    if not case.is_settled:
         reasons = [unproven_reason(case, nearest)]
     else:
         reasons = [scarcity_reason(nearest), "tie-break"]
@@ -670,6 +672,23 @@ def check_report(case: Case) -> Iterator[str]:
     if report["counts"] != right:
         yield f"report: it counts {report['counts']}; there are {right}"
     yield from check_baselines(case)
+    yield from check_contest(case)
+
+
+def check_contest(case: Case) -> Iterator[str]:
+    """Find a contest that is not told, or not truly: who came first, and who kept everything."""
+    contest, told = case.contest, case.report.get("contest")
+    if contest is None or told is None:
+        if contest is not told:
+            yield "contest: the report and the problem do not agree whether there is one"
+        return
+    won = {held.way.bid: held for held in case.held}
+    first = sum(won[b].way.score * won[b].lots for b in contest["first"] if b in won)
+    if told["first_value"] != first:
+        yield f"contest: {first} came first, the report says {told['first_value']}"
+    whole = [b for b in contest["holders"] if b in won and won[b].lots == won[b].way.most]
+    if told["kept"] != len(whole):
+        yield f"contest: {len(whole)} holders are kept whole, the report says {told['kept']}"
 
 
 def check_claims(report: Document) -> Iterator[str]:
@@ -687,6 +706,7 @@ def check_claims(report: Document) -> Iterator[str]:
     is_settled = is_optimal and report["tie_break"] == "unique"
     is_by_proof = report["stopped_by"] == "proof"
     is_best = "override" in report and report["override"]["best"]
+    is_best = is_best or report.get("contest", {}).get("is_best", False)
     if (is_by_proof and not (is_optimal or is_best)) or (is_settled and not is_by_proof):
         yield f"report: such an outcome cannot be stopped by {report['stopped_by']}"
     if not is_optimal and report["tie_break"] != "incomplete":
@@ -701,6 +721,7 @@ def check_baselines(case: Case) -> Iterator[str]:
         if said != worth:
             yield f"report: {name} is worth {worth}, the report says {said}"
         is_free = "floors" not in case.report and "override" not in case.report
+        is_free = is_free and not (case.contest and case.contest["first"])
         if is_free and worth > case.report["value"]:
             yield f"objective: {name} is worth {worth}, more than the outcome"
 
@@ -1133,7 +1154,8 @@ def story_of(bundle: Bundle, run: str, key: str) -> Iterator[About]:
     yield "run.checked", f"run:{run}"
     if before is None:
         yield "round.published", f"round:{key}"
-    if any(row[5] for row in bundle.outcome["awards"]):
+    held = (bundle.problem["problem"].get("contest") or {"holders": []})["holders"]
+    if any(row[5] for row in bundle.outcome["awards"] if row[0] not in held):
         yield "ledger.settlement", f"journal:settlement/{run}"
     yield "run.published", f"run:{run}"
     if before is not None:

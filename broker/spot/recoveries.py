@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
@@ -22,6 +23,7 @@ from broker.holdings.contests import Standing, enter_contest, standing_awards
 from broker.holdings.standing import standing_units
 from broker.holdings.tables import CutCause
 from broker.importing import content_sha256
+from broker.nonces import draw_nonce, nonce_sha256
 from broker.rounds import close_round, create_round, lock_round
 from broker.rounds_by_hand import cancel_round
 from broker.snapshots import frozen_problem
@@ -126,7 +128,8 @@ def _announce(
     """Announce and open a round of what is left from a day on."""
     numbers = select(func.max(col(RecoveryRoundRow.number)))
     last = session.scalar(numbers.where(col(RecoveryRoundRow.sprint_round_id) == sprint.id)) or 0
-    problem = _problem(session, sprint, awards, first, last + 1)
+    asked = _problem(session, sprint, awards, first, last + 1)
+    problem = replace(asked, nonce=draw_nonce())
     offer = RoundFolder(
         problem=problem,
         name=f"{sprint.name}, what is left from {first:%-d %B} on",
@@ -137,7 +140,8 @@ def _announce(
     row = create_round(session, offer, change, imported_sha256=content_sha256(offer))
     session.add(RecoveryRoundRow(round_id=row.id, sprint_round_id=sprint.id, number=last + 1))
     session.flush()
-    move_round(session, row, RoundState.OPEN, change, opens_at=change.at)
+    facts = {"nonce_sha256": nonce_sha256(row.nonce)}
+    move_round(session, row, RoundState.OPEN, change, facts=facts, opens_at=change.at)
     return row
 
 

@@ -268,6 +268,16 @@ def test_whoever_loses_is_told_what_why_what_came_back_and_what_is_offered(
     }
 
 
+def test_no_more_is_lost_than_there_is(market: Database) -> None:
+    a_full_sprint(market)
+    for reason in ("a fire", "a flood"):
+        lose(market, LossWish("gpu", 10, day(5), day(5), reason))
+    with reading(market) as session:
+        use = use_per_day(find_round(session, "sprint-1").id)
+        rows = session.execute(select(use.c.lost_units, use.c.free_units).order_by(use.c.day)).all()
+    assert tuple(rows[-1]) == (15, 0)
+
+
 def test_lost_units_are_not_free(market: Database) -> None:
     a_full_sprint(market)
     lose(market, LossWish("gpu", 4, day(5), day(5), "a switch failed"))
