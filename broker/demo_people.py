@@ -11,8 +11,9 @@ from functools import partial
 
 from sqlmodel import Session
 
-from broker.access import Actor, service
+from broker.access import Actor, Role, service
 from broker.audit import ActorId
+from broker.books.rates import RateWish, set_rate
 from broker.company.people import (
     FIRST_ADMIN,
     LEAVER,
@@ -27,6 +28,7 @@ from broker.people.actors import actor_of_person
 from broker.people.grants import Grant, approve_grant, propose_grant
 from broker.people.persons import NewPerson, add_person, set_password
 
+RATE = RateWish("EUR", 850_000, "What a credit stands for in the budget of the year.")
 OPERATOR = service(ActorId("operator"))
 
 
@@ -47,6 +49,8 @@ def add_people(session: Session, at: dt.datetime) -> None:
     for person in (*OTHERS, LEAVER):
         for grant in _grants(person):
             give(grant, author=first, approver=second)
+    auditor = next(person for person in OTHERS if person.role == Role.FINANCE_AUDITOR)
+    set_rate(session, actor_of_person(session, auditor.key), RATE, at)
 
 
 def _give(

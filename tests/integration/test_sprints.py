@@ -20,7 +20,8 @@ from broker.errors import NotAllowed, Refused
 from broker.pools.calendars import NONE, Calendar, Units
 from broker.rounds_by_hand import cancel_round
 from broker.sprints.announcing import Standing, announce_sprint, due_sprints
-from broker.sprints.rules import InvalidSprintRule
+from broker.sprints.offers import pools_for
+from broker.sprints.rules import InvalidSprintRule, sprints_from
 from broker.sprints.tables import AnnouncedSprintRow
 from broker.sprints.versions import (
     activate_rule,
@@ -32,8 +33,16 @@ from broker.sprints.versions import (
 from broker.states import RoundState
 from broker.tables import AuditEventRow, AwardRow, CapacityRow, RoundTeamRow
 from broker.ticking import Deed
-from tests.builders import an_alternative
+from tests.builders import FIRST_DAY, an_alternative
 from tests.cast import ADMIN, AUDITOR, LEAD, SECOND_ADMIN, actor
+from tests.expert_pools import (
+    COUNSEL,
+    GINA,
+    a_roster,
+    an_open_round_with_experts,
+    away,
+    enlist,
+)
 from tests.integration.test_rounds import a_wish as a_bid_wish
 from tests.ledgers import violations
 from tests.markets import NOON, a_change, event_kinds
@@ -228,6 +237,22 @@ def test_a_pool_without_a_calendar_offers_what_it_did_in_the_round_before(
         }
     days = [FIRST + n * DAY for n in range(14)]
     assert [found.get(day, NONE) for day in days] == week * 2
+
+
+def test_an_expert_pool_offers_the_hours_of_its_roster_on_the_days_of_the_sprint(
+    market: Database,
+) -> None:
+    """Of the days to come, absences included; not those of the round before."""
+    an_open_round_with_experts(market)
+    enlist(market, away(a_roster(), GINA, 14, 15), follows=1, hours=1)
+    sprint = next(
+        sprints_from(a_rule(days=7, first_day=(FIRST_DAY + 14 * DAY).isoformat()), FIRST_DAY)
+    )
+    with reading(market) as session:
+        [offer] = [one for one in pools_for(session, sprint) if one.pool.key == COUNSEL]
+    hours = [units.reserved_units for units in offer.days]
+    assert offer.like_round is None
+    assert hours == [12, 12, 18, 18, 18, 0, 0]
 
 
 def test_a_pool_that_drained_is_left_out_and_a_paused_one_offers_nothing(small: Database) -> None:
