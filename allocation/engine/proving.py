@@ -24,7 +24,7 @@ YOUNG_RATIO = 0.3
 """A proof that has taken less than this part of the work is begun anew for something better."""
 
 
-LARGEST_CUT = 10_000
+LARGEST_CUT = 2_500
 """Placements above which one round of cuts takes too long."""
 LEAST_CUT_RATIO = 0.03
 """Cuts are looked for where the certificate leaves more than this part of the bound open."""
