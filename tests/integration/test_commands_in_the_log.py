@@ -31,6 +31,7 @@ ELSEWHERE = {
 }
 """Commands that the story leaves out, each with the reason."""
 REST = "--time-limit", "2", "--quiet"
+LINKED = ("--subject", "1", "--issuer", "https://login.example.org")
 LOST = "--units", "1", "--from", "2026-03-02", "--reason", "A fan broke"
 STORY: tuple[tuple[bool, tuple[str, ...]], ...] = (
     (False, ("policy", "check", "POLICY")),
@@ -68,6 +69,8 @@ STORY: tuple[tuple[bool, tuple[str, ...]], ...] = (
     (True, ("user", "password", "max", "--password-stdin")),
     (True, ("user", "disable", "max")),
     (False, ("user", "disable", "max")),
+    (True, ("user", "link", "max", *LINKED)),
+    (False, ("user", "link", "max", *LINKED)),
     (True, ("user", "enable", "max")),
     (True, ("user", "disable", "max")),
     (True, ("user", "erase", "max", "--approved-by", "ada")),
