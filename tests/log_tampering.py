@@ -21,6 +21,7 @@ from broker.proofs.audited import VOLATILE, audited_tables, hashed_names, key_te
 from broker.proofs.leaves import LoggedEvent, leaf_of
 from broker.proofs.standing import vouched
 from broker.proofs.trees import FIRST_LINK, completed, link_hash
+from broker.states import RoundState, RunState
 
 LOG = ("audit_event", "audit_leaf", "audit_checkpoint", "audit_salt")
 
@@ -37,7 +38,7 @@ class Attack:
     first_bad: int | None
     latest: int | None = None
     own: int | None = None
-    """The event of a journal that was attacked, which the ledger's laws name."""
+    """The event that a law of its own names: of a journal, or the one that told a state last."""
 
 
 class Intruder:
@@ -141,6 +142,17 @@ class Intruder:
         keys = audited_tables()[table].primary_key
         return self.said[table][key_text(row[column.name] for column in keys)][1]
 
+    def own_event(self, table: str, row: Mapping[str, Any]) -> int | None:
+        """Return the event that a law of its own names: a journal's, or that of a state."""
+        states = {"round": (RoundState, "key"), "run": (RunState, "id")}
+        if table not in states:
+            return int(row["number"]) if table == "journal" else None
+        kind, name = states[table]
+        told = ", ".join(f"'{table}.{state}'" for state in kind)
+        last = f"SELECT max(sequence) FROM audit_event WHERE subject = ? AND kind IN ({told})"  # noqa: S608  # ours
+        found: int | None = self.one(last, f"{table}:{row[name]}")
+        return found
+
 
 def edit(me: Intruder) -> Attack | None:
     """Change one value of one row."""
@@ -153,7 +165,7 @@ def edit(me: Intruder) -> Attack | None:
     changed = _other(me.random, row[column])
     first_bad = me.last_event_about(table, row)
     me.connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (changed, rowid))  # noqa: S608  # ours
-    return Attack(f"edit {table}.{column} of {rowid}", first_bad, own=row.get("number"))
+    return Attack(f"edit {table}.{column} of {rowid}", first_bad, own=me.own_event(table, row))
 
 
 def delete(me: Intruder) -> Attack | None:
@@ -164,7 +176,7 @@ def delete(me: Intruder) -> Attack | None:
     rowid, row = me.row_of(table)
     first_bad = me.last_event_about(table, row)
     me.connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608  # ours
-    return Attack(f"delete {table} {rowid}", first_bad, own=row.get("number"))
+    return Attack(f"delete {table} {rowid}", first_bad, own=me.own_event(table, row))
 
 
 def swap(me: Intruder) -> Attack | None:
@@ -185,8 +197,9 @@ def swap(me: Intruder) -> Attack | None:
         return None
     known = [number for number in bad if number is not None]
     what = f"swap {table}.{column} of {one} and {other}"
-    own = min(first["number"], second["number"]) if table == "journal" else None
-    return Attack(what, min(known, default=None), own=own)
+    own = [me.own_event(table, row) for row in (first, second)]
+    told = [number for number in own if number is not None]
+    return Attack(what, min(known, default=None), own=min(told, default=None))
 
 
 def swap_events(me: Intruder) -> Attack | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ROLLBACK, FORK = "rollback", "fork"
+LOG, ROLLBACK, FORK = "log", "rollback", "fork"
 
 
 @dataclass(frozen=True, slots=True)

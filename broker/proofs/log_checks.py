@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from broker.errors import InvalidCheckpoint
 from broker.proofs.checkpoints import Checkpoint, read_checkpoint
-from broker.proofs.findings import FORK, ROLLBACK, Finding
+from broker.proofs.findings import FORK, LOG, ROLLBACK, Finding
 from broker.proofs.leaves import LoggedEvent, leaf_of
 from broker.proofs.sealing import split_hashes
 from broker.proofs.standing import Vouched, take_in
@@ -40,7 +40,7 @@ class Walk:
 
     def find(self, sequence: int, sentence: str) -> None:
         """Note what is wrong with an event."""
-        self.findings.append(Finding("log", f"Event {sequence} {sentence}.", sequence))
+        self.findings.append(Finding(LOG, f"Event {sequence} {sentence}.", sequence))
 
 
 def walk_log(session: Session, sizes: Iterable[int], see: Iterable[SeeEvent] = ()) -> Walk:

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 
 from broker.errors import InvalidCheckpoint
 from broker.proofs.checkpoints import Checkpoint, read_checkpoint
-from broker.proofs.findings import FORK, ROLLBACK, Finding
+from broker.proofs.findings import FORK, LOG, ROLLBACK, Finding
 from broker.proofs.log_checks import (
     Walk,
     check_checkpoints,
@@ -60,9 +60,14 @@ class Verified:
 
     @property
     def first_bad(self) -> int | None:
-        """Return the first event that is not vouched for any more; None if it is none."""
-        known = [finding.sequence for finding in self.findings if finding.sequence is not None]
-        return min(known, default=None)
+        """Return the first event that cannot be believed; None if none is known.
+
+        Where the log itself is damaged, it is the first damaged event: what follows from a log that
+        cannot be read right, such as rows that seem older than they are, does not count then.
+        """
+        known = [one for one in self.findings if one.sequence is not None]
+        damaged = [one for one in known if one.code == LOG]
+        return min((one.sequence for one in damaged or known if one.sequence), default=None)
 
     @property
     def is_rolled_back(self) -> bool:
