@@ -41,7 +41,7 @@ def receipt_page(
         asked = asking(session, current_actor(), screen, receipt_id, now())
         life = _life(session, screen, receipt_id)
         waits = waiting(session, current_actor(), screen, receipt_id, now())
-        question = to_accept(session, current_actor(), screen, receipt_id, now())
+        question = to_accept(current_actor(), screen, now())
         if life is not None and question is not None and question.answer is None:
             life = replace(life, ways=())
     return answer(

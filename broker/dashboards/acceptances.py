@@ -5,11 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlmodel import Session
-
 from broker.access import Action, Actor, may
 from broker.dashboards.receipts import Receipt
-from broker.spot.tables import AcceptanceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +19,10 @@ class ToAccept:
     may_answer: bool
 
 
-def to_accept(
-    session: Session, actor: Actor, screen: Receipt, bid_id: str, at: dt.datetime
-) -> ToAccept | None:
+def to_accept(actor: Actor, screen: Receipt, at: dt.datetime) -> ToAccept | None:
     """Return what a team is asked about an award; None where it holds as it is."""
-    asked = session.get(AcceptanceRow, bid_id) if screen.award else None
-    if asked is None:
+    asked = screen.acceptance
+    if asked is None or screen.award is None:
         return None
     is_lead = may(actor, Action.RELEASE_AWARD, team_id=screen.team_id)
     is_open = asked.answer is None and at < asked.accept_by

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import Select, and_, select
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from allocation.outcome import Reason
 from broker.dashboards.briefs import PublishedRun, RoundBrief, brief_columns, published_run
@@ -31,6 +31,7 @@ from broker.dashboards.sources import (
 from broker.dashboards.use import day_table
 from broker.errors import NotFound
 from broker.policy.frozen import score_of
+from broker.spot.tables import AcceptanceRow
 from broker.tables import BidRow
 
 
@@ -144,6 +145,15 @@ class ScoreFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptanceFacts:
+    """That a team is asked to accept an award by a time, and what it answered."""
+
+    accept_by: dt.datetime
+    answer: str | None
+    answered_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """The decision on one bid: exactly one of `award` and `decline` is there.
 
@@ -164,6 +174,7 @@ class Receipt:
     place: tuple[DayUse, ...]
     score: ScoreFacts
     override: BidOverride | None
+    acceptance: AcceptanceFacts | None
 
 
 def receipt(session: Session, bid_id: str) -> Receipt:
@@ -198,7 +209,12 @@ def receipt(session: Session, bid_id: str) -> Receipt:
         place=_place(session, brief.id, decline),
         score=_score(session, bid["BidRow"], brief),
         override=override_of_bid(session, brief.id, bid_id) if run.revision > 1 else None,
+        acceptance=_acceptance(bid["AcceptanceRow"]),
     )
+
+
+def _acceptance(row: AcceptanceRow | None) -> AcceptanceFacts | None:
+    return AcceptanceFacts(row.accept_by, row.answer, row.answered_at) if row else None
 
 
 def _score(session: Session, bid: BidRow, brief: RoundBrief) -> ScoreFacts:
@@ -214,6 +230,7 @@ def _decided_bid(bid_id: str) -> Select[Any]:
         select(
             *brief_columns(),
             BidRow,
+            AcceptanceRow,
             BID.c.key.label("bid_key"),
             BID.c.title,
             BID.c.submitted_at,
@@ -228,6 +245,7 @@ def _decided_bid(bid_id: str) -> Select[Any]:
         .outerjoin(
             AWARD, and_(AWARD.c.run_id == PUBLISHED_RUN.c.run_id, AWARD.c.bid_id == BID.c.id)
         )
+        .outerjoin(AcceptanceRow, col(AcceptanceRow.bid_id) == BID.c.id)
         .where(BID.c.id == bid_id)
     )
 
