@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -23,6 +24,9 @@ ROW, HEAD, GAP, CELL_HEIGHT = 28, 26, 4, 22
 NARROW_CELL, WIDE_CELL, HEATMAP_WIDTH = 26, 44, 546
 SPRINT_STEP = 62
 SPRINTS_SHOWN = 8
+ROWS_KEPT = 1024
+"""How many rows are kept as they were drawn. A row is found by every number that it shows."""
+Amounts = tuple[tuple[Mark, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
-    """The cells of one pool."""
+    """The cells of one pool, left to right, and the shapes that they come to.
 
-    pool: PoolDays
+    Shape: one path per mark for all its stretches, one round all closed cells; `links` holds, for
+    every cell that is open, what it is of and what stands inside its link.
+    """
+
+    pool_key: str
+    pool: str
     cells: tuple[Cell, ...]
+    paths: tuple[tuple[Mark, str], ...]
+    closed: str
+    links: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +81,8 @@ class HeatChart:
     @property
     def marks(self) -> tuple[str, ...]:
         """What a legend must explain: the marks that are there, and closed days if any."""
-        cells = [cell for row in self.rows for cell in row.cells]
-        there = {stretch.mark for cell in cells for stretch in cell.stretches}
-        closed = ("closed",) if any(not cell.stretches for cell in cells) else ()
+        there = {mark for row in self.rows for mark, _ in row.paths}
+        closed = ("closed",) if any(row.closed for row in self.rows) else ()
         return (*(mark for mark in Mark if mark in there), *closed)
 
 
@@ -86,21 +97,13 @@ class SprintColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class SprintRow:
-    """The cells of one pool, left to right; each cell is of a round."""
-
-    pool: PoolDays
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SprintChart:
     """Pools by sprints, ready to be drawn: decided ones, oldest first, and the next one."""
 
     width: float
     height: float
     columns: tuple[SprintColumn, ...]
-    rows: tuple[SprintRow, ...]
+    rows: tuple[HeatRow, ...]
     step: float = SPRINT_STEP
 
 
@@ -136,39 +139,49 @@ def outline(cell: Cell) -> str:
     return f"M{cell.left:g} {cell.top:g}h{cell.width:g}v{CELL_HEIGHT}h{-cell.width:g}z"
 
 
-def areas(rows: Sequence[HeatRow | SprintRow]) -> Mapping[Mark, str]:
-    """Return one path for all stretches of a mark, so that a page has few shapes."""
+def heat_row(pool_key: str, pool: str, cells: Sequence[Cell]) -> HeatRow:
+    """Draw the cells of a pool: few shapes, so that a page of hundreds of cells stays small."""
+    paths: dict[Mark, list[str]] = {}
+    for cell in cells:
+        for part in cell.stretches:
+            shape = f"M{cell.left + part.left:.5g} {cell.top:g}h{part.width:g}"
+            paths.setdefault(part.mark, []).append(f"{shape}v{CELL_HEIGHT}h{-part.width:g}z")
+    return HeatRow(
+        pool_key,
+        pool,
+        tuple(cells),
+        tuple((mark, "".join(paths[mark])) for mark in Mark if mark in paths),
+        "".join(outline(cell) for cell in cells if not cell.stretches),
+        tuple((escape(cell.of), _inside(cell)) for cell in cells if cell.stretches),
+    )
+
+
+def _inside(cell: Cell) -> str:
+    return f'<title>{escape(cell.words)}</title><path class="cell" d="{outline(cell)}"/>'
+
+
+def areas(rows: Sequence[HeatRow]) -> Mapping[Mark, str]:
+    """Return one path for all stretches of a mark."""
     paths: dict[Mark, list[str]] = {}
     for row in rows:
-        for cell in row.cells:
-            for part in cell.stretches:
-                paths.setdefault(part.mark, []).append(
-                    f"M{cell.left + part.left:.5g} {cell.top:g}"
-                    f"h{part.width:g}v{CELL_HEIGHT}h{-part.width:g}z"
-                )
+        for mark, path in row.paths:
+            paths.setdefault(mark, []).append(path)
     return {mark: "".join(paths[mark]) for mark in Mark if mark in paths}
 
 
-def closed_cells(rows: Sequence[HeatRow | SprintRow]) -> str:
+def closed_cells(rows: Sequence[HeatRow]) -> str:
     """Return one path round all cells of closed days."""
-    return "".join(outline(cell) for row in rows for cell in row.cells if not cell.stretches)
+    return "".join(row.closed for row in rows)
 
 
-def links(row: HeatRow | SprintRow, before: str, after: str) -> Markup:
+def links(row: HeatRow, before: str, after: str) -> Markup:
     """Return the cells of a pool as links with their words.
 
     The address is put round what each is of. They are written here at once: there are hundreds.
     """
-    start, end = escape(before), escape(after)
-    return Markup("").join(
-        Markup(  # noqa: S704  # what is text is escaped, the rest are numbers, days and keys
-            f'<a href="{start}{escape(cell.of)}{end}" tabindex="-1">'
-            f"<title>{escape(cell.words)}</title>"
-            f'<path class="cell" d="{outline(cell)}"/></a>'
-        )
-        for cell in row.cells
-        if cell.stretches
-    )
+    start, end = f'<a href="{escape(before)}', f'{escape(after)}" tabindex="-1">'
+    drawn = "".join(f"{start}{of}{end}{inside}</a>" for of, inside in row.links)
+    return Markup(drawn)  # noqa: S704  # what is text was escaped, the rest are numbers
 
 
 def heat_chart(heatmap: Heatmap, team: TeamUnits | None = None) -> HeatChart:
@@ -181,9 +194,18 @@ def heat_chart(heatmap: Heatmap, team: TeamUnits | None = None) -> HeatChart:
         width=step * len(heatmap.days),
         height=HEAD + ROW * len(heatmap.pools),
         labels=tuple(DayLabel(d, (n + 0.5) * step) for n, d in enumerate(heatmap.days)),
-        rows=tuple(_heat_row(pool, n, step, team) for n, pool in enumerate(heatmap.pools)),
+        rows=tuple(
+            _heat_row(pool, n, step, team) if team else _row_of_all(pool, n, step)
+            for n, pool in enumerate(heatmap.pools)
+        ),
         step=step,
     )
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def _row_of_all(pool: PoolDays, row: int, step: int) -> HeatRow:
+    """Draw a pool's days; rows that were drawn before are kept by the very numbers they show."""
+    return _heat_row(pool, row, step, None)
 
 
 def _heat_row(pool: PoolDays, row: int, step: int, team: TeamUnits | None) -> HeatRow:
@@ -199,7 +221,7 @@ def _heat_row(pool: PoolDays, row: int, step: int, team: TeamUnits | None) -> He
         else:
             shown = _of_team(pool, use, team, width)
             cells.append(Cell(*place, *shown, use.day.isoformat()))
-    return HeatRow(pool, tuple(cells))
+    return heat_row(pool.pool_key, pool.pool, cells)
 
 
 def _of_team(
@@ -238,7 +260,13 @@ def sprint_chart(board: CapacityBoard) -> SprintChart:
         height=HEAD + ROW * len(board.heatmap.pools),
         columns=columns,
         rows=tuple(
-            SprintRow(pool, _sprint_cells(pool, n, columns, board))
+            _sprint_row(
+                (pool.pool_key, pool.pool, pool.unit),
+                n,
+                columns,
+                board.sprints.get(pool.pool_key, ()),
+                board.offers.get(pool.pool_key),
+            )
             for n, pool in enumerate(board.heatmap.pools)
         ),
     )
@@ -248,51 +276,54 @@ def _label(starts_on: dt.date) -> str:
     return f"{starts_on.day} {starts_on:%b}"
 
 
-def _sprint_cells(
-    pool: PoolDays, row: int, columns: Sequence[SprintColumn], board: CapacityBoard
-) -> tuple[Cell, ...]:
+@lru_cache(maxsize=ROWS_KEPT)
+def _sprint_row(
+    pool: tuple[str, str, str],
+    row: int,
+    columns: tuple[SprintColumn, ...],
+    past: tuple[PoolSprint, ...],
+    offer: PoolOffer | None,
+) -> HeatRow:
+    """Draw a pool's sprints, `pool` being its key, name and unit; kept as the rows of days are."""
+    key, name, unit = pool
     top, width = HEAD + ROW * row + (ROW - CELL_HEIGHT) / 2, SPRINT_STEP - GAP
-    sprints = {one.round_key: one for one in board.sprints.get(pool.pool_key, ())}
-    offer = board.offers.get(pool.pool_key)
+    sprints = {one.round_key: one for one in past}
     cells = []
     for n, column in enumerate(columns):
+        words = f"{name}, sprint of {column.label}: "
+        if column.is_next:
+            amounts, said = _of_offer(offer, unit)
+        else:
+            amounts, said = _of_sprint(sprints.get(column.round_key), unit)
         place = n * SPRINT_STEP + GAP / 2, top, width
-        cells.append(_sprint_cell(place, pool, column, sprints, offer))
-    return tuple(cells)
+        cells.append(Cell(*place, stack(amounts, width), words + said, column.round_key))
+    return heat_row(key, name, cells)
 
 
-def _sprint_cell(
-    place: tuple[float, float, float],
-    pool: PoolDays,
-    column: SprintColumn,
-    sprints: Mapping[str, PoolSprint],
-    offer: PoolOffer | None,
-) -> Cell:
-    width = place[2]
-    words = f"{pool.pool}, sprint of {column.label}: "
-    if column.is_next:
-        if offer is None or not offer.units:
-            return Cell(*place, ())
-        amounts = ((Mark.HELD, offer.held), (Mark.FREE, offer.units - offer.held))
-        words += f"{whole(offer.units - offer.held)} {pool.unit} × days to bid for"
-        return Cell(*place, stack(amounts, width), words, column.round_key)
-    one = sprints.get(column.round_key)
+def _of_offer(offer: PoolOffer | None, unit: str) -> tuple[Amounts, str]:
+    """Divide what is there to bid for, and say it; nothing where the pool offers nothing."""
+    if offer is None or not offer.units:
+        return (), ""
+    left = offer.units - offer.held
+    amounts = ((Mark.HELD, offer.held), (Mark.FREE, left))
+    return amounts, f"{whole(left)} {unit} × days to bid for"
+
+
+def _of_sprint(one: PoolSprint | None, unit: str) -> tuple[Amounts, str]:
+    """Divide what a pool came to, and say it; nothing where it was not in the sprint."""
     if one is None:
-        return Cell(*place, ())
-    words += (
-        f"{whole(one.reserved_used_unit_days)} reserved, {whole(one.spot_used_unit_days)} spot, "
-        f"{whole(one.free_unit_days)} free, in {pool.unit} × days"
-    )
-    return Cell(*place, stack(_of_sprint(one), width), words, column.round_key)
-
-
-def _of_sprint(one: PoolSprint) -> tuple[tuple[Mark, int], ...]:
-    return (
+        return (), ""
+    on_reserved = one.spot_on_reserved_unit_days
+    amounts = (
         (Mark.HELD, one.held_unit_days),
         (Mark.RESERVED, one.reserved_used_unit_days),
-        (Mark.SPOT_ON_RESERVED, one.spot_on_reserved_unit_days),
-        (Mark.SPOT, one.spot_used_unit_days - one.spot_on_reserved_unit_days),
+        (Mark.SPOT_ON_RESERVED, on_reserved),
+        (Mark.SPOT, one.spot_used_unit_days - on_reserved),
         (Mark.FREE, one.free_unit_days),
+    )
+    return amounts, (
+        f"{whole(one.reserved_used_unit_days)} reserved, {whole(one.spot_used_unit_days)} spot, "
+        f"{whole(one.free_unit_days)} free, in {unit} × days"
     )
 
 

@@ -7,9 +7,10 @@ of all pools in capacity_days.py.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -23,7 +24,7 @@ from broker.dashboards.briefs import (
     rounds_decided,
 )
 from broker.dashboards.disclosures import is_nameless
-from broker.dashboards.heatmaps import Heatmap, PoolsAsked, heatmap
+from broker.dashboards.heatmaps import DayUse, Heatmap, PoolDays, PoolsAsked, use_of_pools, window
 from broker.dashboards.listings import (
     PAGE_ROWS,
     Listing,
@@ -40,7 +41,7 @@ from broker.dashboards.sprint_figures import (
     wait_minutes,
 )
 from broker.dashboards.team_units import TeamUnits, units_of_team
-from broker.dashboards.use import day_table, offers_of_pools, pool_table
+from broker.dashboards.use import day_table, offers_of_pools, price_table
 from broker.errors import NotFound
 
 PRICES_SHOWN = (
@@ -68,7 +69,7 @@ class CapacityAsked:
     @property
     def pools(self) -> PoolsAsked:
         """Which pools are wanted."""
-        return PoolsAsked(self.kind, self.pool, self.page)
+        return PoolsAsked(self.kind, self.pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +169,16 @@ def _board(
     ahead = next(iter(rounds_ahead(session)), None)
     teams = _teams(session, chosen)
     wanted = Question(filters={"kind": asked.kind, "pool": asked.pool})
-    table = pool_prices(chosen)
+    table = price_table(chosen.id).showing("pool_prices", "", PRICES_SHOWN)
     rows = all_rows(session, table, wanted)
+    use = use_of_pools(session, chosen, asked.pools)
     return CapacityBoard(
         round=chosen,
         run=published_run(session, chosen.id),
         wait_minutes=wait_minutes(session, chosen.id),
-        utilisation=_utilisation(rows),
+        utilisation=_utilisation(use, rows),
         before_reserved_ratio=_reserved_before(before, sprints),
-        heatmap=heatmap(session, chosen, asked.first, asked.pools),
+        heatmap=window(chosen, use, asked.first, asked.page),
         days=list_rows(session, day_table(chosen.id), days) if days else None,
         pools=_prices(session, table, wanted, pools, rows),
         sprints=sprints,
@@ -195,12 +197,6 @@ def _prices(
         filters = {**wanted.filters, **asked.filters}
         return list_rows(session, table, replace(asked, filters=filters))
     return Listing(table, wanted, tuple(rows[:PAGE_ROWS]), len(rows), 1)
-
-
-def pool_prices(brief: RoundBrief) -> Table:
-    """Return the pools of a round with their mean list prices and what was wanted of them."""
-    caption = "Mean list price per unit and day, and demand against supply"
-    return pool_table(brief.id).showing("pool_prices", caption, PRICES_SHOWN)
 
 
 def _teams(session: Session, brief: RoundBrief) -> Mapping[str, str]:
@@ -242,23 +238,41 @@ def _reserved_before(
     return fmean(shares) if shares else None
 
 
-def _utilisation(rows: Sequence[Row]) -> Utilisation:
-    wanted = [row for row in rows if row["wanted_ratio"] is not None]
+def _utilisation(pools: Sequence[PoolDays], prices: Sequence[Row]) -> Utilisation:
+    wanted = [row for row in prices if row["wanted_ratio"] is not None]
     most = max(wanted, key=lambda row: row["wanted_ratio"], default=None)
+    sums = [_sums([use for use in pool.days if use]) for pool in pools]
     return Utilisation(
-        reserved_ratio=_mean_share(rows, "reserved_used_unit_days", ("reserved_unit_days",)),
-        spot_ratio=_mean_share(
-            rows, "spot_used_unit_days", ("spot_used_unit_days", "free_unit_days")
-        ),
-        free_ratio=_mean_share(rows, "free_unit_days", ("reserved_unit_days", "spot_unit_days")),
+        reserved_ratio=_mean((one.reserved_used, one.reserved) for one in sums),
+        spot_ratio=_mean((one.spot_used, one.spot_used + one.free) for one in sums),
+        free_ratio=_mean((one.free, one.reserved + one.spot) for one in sums),
         wanted_ratio=fmean(row["wanted_ratio"] for row in wanted) if wanted else None,
         most_wanted=most["pool"] if most else "",
         most_wanted_ratio=most["wanted_ratio"] if most else None,
     )
 
 
-def _mean_share(rows: Sequence[Row], part: str, whole: tuple[str, ...]) -> float | None:
-    shares = [
-        row[part] / sum(row[key] for key in whole) for row in rows if sum(row[key] for key in whole)
-    ]
+class _Sums(NamedTuple):
+    """What a pool comes to over a sprint. Units: unit-days."""
+
+    reserved: int
+    spot: int
+    reserved_used: int
+    spot_used: int
+    free: int
+
+
+def _sums(uses: Sequence[DayUse]) -> _Sums:
+    return _Sums(
+        reserved=sum(use.reserved_units for use in uses),
+        spot=sum(use.spot_units for use in uses),
+        reserved_used=sum(use.reserved_used_units for use in uses),
+        spot_used=sum(use.spot_used_units for use in uses),
+        free=sum(use.free_units for use in uses),
+    )
+
+
+def _mean(parts: Iterable[tuple[int, int]]) -> float | None:
+    """Return the mean of what parts are of their wholes, leaving out wholes of nothing."""
+    shares = [part / whole for part, whole in parts if whole]
     return fmean(shares) if shares else None

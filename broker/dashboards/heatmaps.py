@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Result
 from sqlmodel import Session
 
 from broker.dashboards.briefs import RoundBrief
@@ -39,9 +41,12 @@ class DayUse:
         return self.reserved_units + self.spot_units
 
 
+USE = tuple(field.name for field in fields(DayUse))
+
+
 @dataclass(frozen=True, slots=True)
 class PoolDays:
-    """One pool's days. Shape: one entry per day of the heatmap; None where the pool is closed."""
+    """One pool's days. Shape: one entry per day of what it is part of; None where it is closed."""
 
     pool_key: str
     pool: str
@@ -51,14 +56,10 @@ class PoolDays:
 
 @dataclass(frozen=True, slots=True)
 class PoolsAsked:
-    """Which pools a heatmap shows: of a kind, with a text in their name, a page of them."""
+    """Which pools are wanted: of a kind, with a text in their name."""
 
     kind: str = ""
     text: str = ""
-    page: int = 1
-
-
-ALL_POOLS = PoolsAsked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,44 +78,47 @@ class Heatmap:
     more: bool
 
 
-def heatmap(
-    session: Session,
-    brief: RoundBrief,
-    first: dt.date | None = None,
-    asked: PoolsAsked = ALL_POOLS,
-    pool_id: str | None = None,
+def heatmap(session: Session, brief: RoundBrief, first: dt.date | None, pool_id: str) -> Heatmap:
+    """Return the heatmap of one pool in a round, from a day on."""
+    rows = day_table(brief.id, (pool_id,)).rows
+    return window(brief, _pools(session.execute(rows), brief), first)
+
+
+def use_of_pools(session: Session, brief: RoundBrief, asked: PoolsAsked) -> tuple[PoolDays, ...]:
+    """Return the pools that are asked for, by name, with every day of the sprint."""
+    rows = day_table(brief.id).rows
+    if asked.kind:
+        rows = rows.where(ROUND_POOL.c.kind == asked.kind)
+    if asked.text:
+        rows = rows.where(POOL.c.name.icontains(asked.text, autoescape=True))
+    return _pools(session.execute(rows), brief)
+
+
+def window(
+    brief: RoundBrief, pools: Sequence[PoolDays], first: dt.date | None, page: int = 1
 ) -> Heatmap:
-    """Return the heatmap of a round from a day on; a day outside the sprint means its start."""
+    """Cut a heatmap out of a sprint: days from one on, a page of pools.
+
+    A day outside the sprint means its start.
+    """
     start = first if first and brief.starts_on <= first <= brief.ends_on else brief.starts_on
     stop = min(brief.ends_on, start + dt.timedelta(days=WINDOW_DAYS - 1))
-    days = tuple(start + dt.timedelta(days=n) for n in range((stop - start).days + 1))
     later = stop + dt.timedelta(days=1)
-    ids = (pool_id,) if pool_id else _pool_ids(session, brief, asked)
-    rows = session.execute(day_table(brief.id, ids[:PAGE_POOLS], (start, stop)).rows).mappings()
+    place = slice((start - brief.starts_on).days, (later - brief.starts_on).days)
+    until = page * PAGE_POOLS
+    shown = pools[until - PAGE_POOLS : until]
     return Heatmap(
-        days=days,
-        pools=_pools(rows, days),
+        days=_days_of(brief)[place],
+        pools=tuple(replace(pool, days=pool.days[place]) for pool in shown),
         earlier=_window_before(brief, start),
         later=later if later <= brief.ends_on else None,
-        page=asked.page,
-        more=len(ids) > PAGE_POOLS,
+        page=page,
+        more=len(pools) > until,
     )
 
 
-def _pool_ids(session: Session, brief: RoundBrief, asked: PoolsAsked) -> tuple[str, ...]:
-    """Return the pools of a page by name, and one more where others follow."""
-    named = (
-        select(POOL.c.id)
-        .join(ROUND_POOL, ROUND_POOL.c.pool_id == POOL.c.id)
-        .where(ROUND_POOL.c.round_id == brief.id)
-        .order_by(POOL.c.name, POOL.c.key)
-    )
-    if asked.kind:
-        named = named.where(ROUND_POOL.c.kind == asked.kind)
-    if asked.text:
-        named = named.where(POOL.c.name.icontains(asked.text, autoescape=True))
-    window = named.limit(PAGE_POOLS + 1).offset((asked.page - 1) * PAGE_POOLS)
-    return tuple(session.execute(window).scalars())
+def _days_of(brief: RoundBrief) -> tuple[dt.date, ...]:
+    return tuple(brief.starts_on + dt.timedelta(days=n) for n in range(brief.days))
 
 
 def _window_before(brief: RoundBrief, start: dt.date) -> dt.date | None:
@@ -123,17 +127,20 @@ def _window_before(brief: RoundBrief, start: dt.date) -> dt.date | None:
     return max(brief.starts_on, start - dt.timedelta(days=WINDOW_DAYS))
 
 
-def _pools(rows: Iterable[Row], days: tuple[dt.date, ...]) -> tuple[PoolDays, ...]:
-    found: dict[tuple[str, str, str], dict[dt.date, DayUse]] = {}
-    for row in rows:
-        pool = (row["pool"], row["pool_key"], row["unit"])
-        found.setdefault(pool, {})[row["day"]] = day_use(row)
+def _pools(found: Result[Any], brief: RoundBrief) -> tuple[PoolDays, ...]:
+    places = [list(found.keys()).index(name) for name in ("pool", "pool_key", "unit", *USE)]
+    read = itemgetter(*places)
+    pools: dict[tuple[str, str, str], dict[dt.date, DayUse]] = {}
+    for row in found:
+        name, key, unit, *use = read(row)
+        pools.setdefault((name, key, unit), {})[use[0]] = DayUse(*use)
+    days = _days_of(brief)
     return tuple(
         PoolDays(key, name, unit, tuple(uses.get(day) for day in days))
-        for (name, key, unit), uses in sorted(found.items())
+        for (name, key, unit), uses in sorted(pools.items())
     )
 
 
 def day_use(row: Row) -> DayUse:
     """Read one row of the table of units per pool and day."""
-    return DayUse(**{name: row[name] for name in DayUse.__slots__})
+    return DayUse(*(row[name] for name in USE))

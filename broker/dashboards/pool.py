@@ -119,7 +119,7 @@ def pool_screen(
         departures=departures(session, pool.id).get(pool.id, ()),
         round=chosen,
         rounds=(*ahead, *decided),
-        heatmap=heatmap(session, chosen, days.first, pool_id=pool.id) if chosen else None,
+        heatmap=heatmap(session, chosen, days.first, pool.id) if chosen else None,
         history=list_rows(session, history_table(pool.id), questions["history"]),
         days=_days(session, pool, chosen, questions["capacity"]),
         holders=_holders(session, pool, chosen, days.on, questions["holders"]),

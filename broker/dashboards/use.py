@@ -11,7 +11,7 @@ import datetime as dt
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, cast, func, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, select
 
 from allocation.problem import Tier
 from broker.dashboards.listings import Column, Kind, Subject, Table
@@ -30,7 +30,6 @@ from broker.dashboards.sources import (
     wanted_per_pool,
     when,
 )
-from broker.tables import Whole
 
 KINDS = ("compute", "expert", "data")
 CACHED = 64
@@ -57,18 +56,20 @@ DAY_COLUMNS = (
 
 def use_per_day(round_id: str) -> CTE:
     """Return every open pool and day of a round with its units and who uses them."""
-    awarded = _awarded_per_day(round_id)
+    awarded, lost = _awarded_per_day(round_id), _lost_per_day(round_id)
     held = and_(
         COMMITMENT.c.round_id == CAPACITY.c.round_id,
         COMMITMENT.c.pool_id == CAPACITY.c.pool_id,
         COMMITMENT.c.day == CAPACITY.c.day,
     )
     used = and_(awarded.c.pool_id == CAPACITY.c.pool_id, awarded.c.day == CAPACITY.c.day)
+    gone = and_(lost.c.pool_id == CAPACITY.c.pool_id, lost.c.day == CAPACITY.c.day)
     return (
-        select(CAPACITY.c.pool_id, CAPACITY.c.day, *_units(awarded))
+        select(CAPACITY.c.pool_id, CAPACITY.c.day, *_units(awarded, or_zero(lost.c.units)))
         .select_from(CAPACITY)
         .outerjoin(COMMITMENT, held)
         .outerjoin(awarded, used)
+        .outerjoin(lost, gone)
         .where(
             CAPACITY.c.round_id == round_id, CAPACITY.c.reserved_units + CAPACITY.c.spot_units > 0
         )
@@ -76,7 +77,7 @@ def use_per_day(round_id: str) -> CTE:
     )
 
 
-def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
+def _units(awarded: CTE, told: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
     held_reserved, held_spot = (
         or_zero(COMMITMENT.c.reserved_units),
         or_zero(COMMITMENT.c.spot_units),
@@ -85,7 +86,7 @@ def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
     beyond_spot = spot + held_spot - CAPACITY.c.spot_units
     on_reserved = smaller(case((beyond_spot > 0, beyond_spot), else_=0), spot)
     held, every = held_reserved + held_spot, CAPACITY.c.reserved_units + CAPACITY.c.spot_units
-    lost = smaller(or_zero(_lost()), every)
+    lost = smaller(told, every)
     free = every - held - reserved - spot - lost
     return (
         CAPACITY.c.reserved_units,
@@ -102,13 +103,19 @@ def _units(awarded: CTE) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def _lost() -> ColumnElement[Any]:
-    """Add up what is lost of a pool on a day."""
-    told = select(cast(func.sum(LOSS.c.units), Whole)).where(
-        LOSS.c.pool_id == CAPACITY.c.pool_id,
+def _lost_per_day(round_id: str) -> CTE:
+    """Add up what is lost, per pool and day of a round, once for all that is made of it."""
+    here = and_(
+        CAPACITY.c.round_id == round_id,
+        CAPACITY.c.pool_id == LOSS.c.pool_id,
         CAPACITY.c.day.between(LOSS.c.first_day, LOSS.c.last_day),
     )
-    return told.correlate(CAPACITY).scalar_subquery()
+    return (
+        select(CAPACITY.c.pool_id, CAPACITY.c.day, total(LOSS.c.units).label("units"))
+        .select_from(LOSS.join(CAPACITY, here))
+        .group_by(CAPACITY.c.pool_id, CAPACITY.c.day)
+        .cte("lost")
+    )
 
 
 def _awarded_per_day(round_id: str) -> CTE:
@@ -151,22 +158,34 @@ def day_table(
 
 def offers_of_pools(round_id: str) -> Select[tuple[str, int, int]]:
     """Return the unit-days that every pool of a round offers, and those held before, by its key."""
+    offered = _offered_per_pool(round_id)
+    units = offered.c.reserved_unit_days + offered.c.spot_unit_days
+    return select(POOL.c.key, units, offered.c.held_unit_days).join(
+        offered, offered.c.pool_id == POOL.c.id
+    )
+
+
+def _offered_per_pool(round_id: str) -> CTE:
     held = and_(
         COMMITMENT.c.round_id == CAPACITY.c.round_id,
         COMMITMENT.c.pool_id == CAPACITY.c.pool_id,
         COMMITMENT.c.day == CAPACITY.c.day,
     )
+    before = or_zero(COMMITMENT.c.reserved_units) + or_zero(COMMITMENT.c.spot_units)
     return (
         select(
-            POOL.c.key,
-            total(CAPACITY.c.reserved_units + CAPACITY.c.spot_units),
-            total(or_zero(COMMITMENT.c.reserved_units) + or_zero(COMMITMENT.c.spot_units)),
+            CAPACITY.c.pool_id,
+            total(CAPACITY.c.reserved_units).label("reserved_unit_days"),
+            total(CAPACITY.c.spot_units).label("spot_unit_days"),
+            total(before).label("held_unit_days"),
         )
         .select_from(CAPACITY)
-        .join(POOL, POOL.c.id == CAPACITY.c.pool_id)
         .outerjoin(COMMITMENT, held)
-        .where(CAPACITY.c.round_id == round_id)
-        .group_by(POOL.c.key)
+        .where(
+            CAPACITY.c.round_id == round_id, CAPACITY.c.reserved_units + CAPACITY.c.spot_units > 0
+        )
+        .group_by(CAPACITY.c.pool_id)
+        .cte("offered")
     )
 
 
@@ -189,6 +208,12 @@ def _rest_of(use: CTE) -> list[ColumnElement[Any]]:
     return [column for column in use.c if column.key != "pool_id"]
 
 
+DEMAND_COLUMNS = (
+    Column("wanted_unit_days", "Wanted units × days", Kind.COUNT),
+    Column("wanted_ratio", "Wanted", Kind.TIMES),
+    Column("reserved_list_price_credits", "Reserved", Kind.MICROCREDITS, "credits"),
+    Column("spot_list_price_credits", "Spot", Kind.MICROCREDITS, "credits"),
+)
 POOL_USE_COLUMNS = (
     Column("reserved_unit_days", "Reserved units × days", Kind.COUNT),
     Column("spot_unit_days", "Spot units × days", Kind.COUNT),
@@ -199,10 +224,7 @@ POOL_USE_COLUMNS = (
     Column("lost_unit_days", "Lost", Kind.COUNT),
     Column("free_unit_days", "Free", Kind.COUNT),
     Column("reserved_free_unit_days", "of it to reserve", Kind.COUNT),
-    Column("wanted_unit_days", "Wanted units × days", Kind.COUNT),
-    Column("wanted_ratio", "Wanted", Kind.TIMES),
-    Column("reserved_list_price_credits", "Reserved", Kind.MICROCREDITS, "credits"),
-    Column("spot_list_price_credits", "Spot", Kind.MICROCREDITS, "credits"),
+    *DEMAND_COLUMNS,
 )
 
 
@@ -220,19 +242,38 @@ def pool_table(round_id: str) -> Table:
 
 def _pool_rows(round_id: str) -> Select[Any]:
     use = _use_per_pool(round_id)
+    return _with_demand(use, _with_pool(use, round_id).add_columns(*_rest_of(use)), round_id)
+
+
+@lru_cache(maxsize=CACHED)
+def price_table(round_id: str) -> Table:
+    """Return the table of a round's pools with what was wanted and mean list prices.
+
+    The same figures as in `pool_table`, without asking who uses what.
+    """
+    offered = _offered_per_pool(round_id)
+    return Table(
+        name="pool_prices",
+        caption="Mean list price per unit and day, and demand against supply",
+        columns=(*POOL_COLUMNS, *DEMAND_COLUMNS),
+        rows=_with_demand(offered, _with_pool(offered, round_id), round_id),
+        order=("pool", "pool_key"),
+    )
+
+
+def _with_demand(offered: CTE, pools: Select[Any], round_id: str) -> Select[Any]:
+    """Add to pools what was wanted of what they offered, and their mean list prices."""
     here = PUBLISHED_RUN.c.round_id == round_id
     wanted = wanted_per_pool().where(here).subquery("wanted")
     price = mean_prices().where(here).subquery("price")
     asked = or_zero(wanted.c.reserved) + or_zero(wanted.c.spot)
-    offered = use.c.reserved_unit_days + use.c.spot_unit_days - use.c.held_unit_days
+    there = offered.c.reserved_unit_days + offered.c.spot_unit_days - offered.c.held_unit_days
     return (
-        _with_pool(use, round_id)
-        .outerjoin(wanted, wanted.c.pool_id == use.c.pool_id)
-        .outerjoin(price, price.c.pool_id == use.c.pool_id)
+        pools.outerjoin(wanted, wanted.c.pool_id == offered.c.pool_id)
+        .outerjoin(price, price.c.pool_id == offered.c.pool_id)
         .add_columns(
-            *_rest_of(use),
             asked.label("wanted_unit_days"),
-            (asked / func.nullif(offered, 0)).label("wanted_ratio"),
+            (asked / func.nullif(there, 0)).label("wanted_ratio"),
             price.c.reserved.label("reserved_list_price_credits"),
             price.c.spot.label("spot_list_price_credits"),
         )

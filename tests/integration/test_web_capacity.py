@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from statistics import fmean
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.integration.test_web_tables import csv_rows, json_rows
 from tests.markets import NOON
-from web.filters import compact, compact_credits, percent, whole
+from web.filters import compact, compact_credits, credits_of, percent, times, whole
 
 TITLE = re.compile(r"<title>([^<]+)</title>")
 FREE = re.compile(r"(\S+) free of")
@@ -38,6 +39,23 @@ def test_the_heatmap_says_the_same_as_its_file_and_its_table(past: FlaskClient, 
     assert rows
     assert free == sorted(row["free_units"] for row in rows)
     assert f'data-total="{len(rows)}"' in table
+
+
+def test_tiles_and_prices_say_the_same_as_the_file_of_pools(past: FlaskClient) -> None:
+    page = past.get("/capacity?round=past-2").text
+    rows = json_rows(past, "/rounds/past-2/pools.json")
+
+    free = [
+        row["free_unit_days"] / (row["reserved_unit_days"] + row["spot_unit_days"]) for row in rows
+    ]
+    wanted = [row["wanted_ratio"] for row in rows]
+    for label, figure in (
+        ("Free", percent(fmean(free))),
+        ("Wanted, of what there is", times(fmean(wanted))),
+    ):
+        assert f'<dt>{label}</dt><dd class="figure">{figure}</dd>' in page
+    prices = page[page.index('id="pool_prices"') :]
+    assert all(f">{credits_of(row['reserved_list_price_credits'])}<" in prices for row in rows)
 
 
 def test_the_map_of_sprints_says_the_same_as_its_file(past: FlaskClient) -> None:
