@@ -48,6 +48,9 @@ class Scope(StrEnum):
     WRITE_DELIVERIES = "deliveries:write"
     READ_PEOPLE = "people:read"
     WRITE_TEAMS = "teams:write"
+    WRITE_NOTICES = "notices:write"
+    WRITE_HOURS = "hours:write"
+    WRITE_OVERRIDES = "overrides:write"
 
 
 class Action(StrEnum):
@@ -56,6 +59,7 @@ class Action(StrEnum):
     READ_RESULTS = "read-results"
     USE_ACCOUNT = "use-account"
     READ_NOTICES = "read-notices"
+    KEEP_NOTICES = "keep-notices"
     READ_TEAM_BIDS = "read-team-bids"
     PLACE_BID = "place-bid"
     BRING_BIDS = "bring-bids"
@@ -161,6 +165,7 @@ _RULES: Mapping[Action, _Rule] = {
     Action.READ_RESULTS: _Rule(is_for_everybody=True),
     Action.USE_ACCOUNT: _Rule(is_for_every_person=True),
     Action.READ_NOTICES: _Rule(is_for_every_person=True),
+    Action.KEEP_NOTICES: _Rule(is_for_every_person=True),
     Action.READ_TEAM_BIDS: _Rule(teams=_TEAM),
     Action.PLACE_BID: _Rule(teams=_LEAD),
     Action.BRING_BIDS: _Rule(roles=frozenset({Role.SERVICE})),
@@ -222,6 +227,7 @@ _IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
             Action.READ_TEAMS,
             Action.READ_NOTICES,
             Action.READ_ACCESS_GRANTS,
+            Action.READ_OWN_HOURS,
         }
     ),
     Scope.READ_BIDS: frozenset({Action.READ_TEAM_BIDS, Action.ASK_WHAT_WOULD_HAVE_WON}),
@@ -264,6 +270,16 @@ _IN_SCOPE: Mapping[Scope, frozenset[Action]] = {
     Scope.WRITE_DELIVERIES: frozenset({Action.REPORT_DELIVERY, Action.CONFIRM_DELIVERY}),
     Scope.READ_PEOPLE: frozenset({Action.READ_PEOPLE, Action.READ_TEAMS}),
     Scope.WRITE_TEAMS: frozenset({Action.READ_TEAMS, Action.MANAGE_TEAMS}),
+    Scope.WRITE_NOTICES: frozenset({Action.READ_NOTICES, Action.KEEP_NOTICES}),
+    Scope.WRITE_HOURS: frozenset(
+        {
+            Action.READ_OWN_HOURS,
+            Action.ANSWER_HOURS,
+            Action.ANSWER_FOR_EXPERTS,
+            Action.NAME_EXPERTS,
+        }
+    ),
+    Scope.WRITE_OVERRIDES: frozenset({Action.PROPOSE_OVERRIDE, Action.APPROVE_OVERRIDE}),
 }
 """What each scope lets a token do; what none names, as roles and passwords, no token does."""
 SERVICE_SCOPES = frozenset({Scope.BRING_BIDS})

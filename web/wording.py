@@ -56,6 +56,9 @@ SCOPES: Mapping[str, str] = {
     Scope.WRITE_DELIVERIES: "report deliveries and confirm them",
     Scope.READ_PEOPLE: "read people, their roles and teams",
     Scope.WRITE_TEAMS: "add, rename and retire teams",
+    Scope.WRITE_NOTICES: "mark your notices as read and choose what you are told",
+    Scope.WRITE_HOURS: "answer for hours of experts and name them",
+    Scope.WRITE_OVERRIDES: "propose overrides of results and decide them",
 }
 """What a token may do, as far as its owner may."""
 

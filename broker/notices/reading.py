@@ -32,7 +32,7 @@ def unread_count(session: Session, actor: Actor) -> int:
 
 def mark_read(session: Session, actor: Actor, notice_id: str, at: dt.datetime) -> None:
     """Note that a person has read a notice. Raises: SignInNeeded; NotFound if it is not theirs."""
-    person_id = _person(actor)
+    person_id = _keeper(actor)
     own = (col(NoticeRow.id) == notice_id, col(NoticeRow.person_id) == person_id)
     if _read(session, own, at):
         record(session, Change(actor.id, at), "notice.read", f"notice:{notice_id}")
@@ -42,7 +42,7 @@ def mark_read(session: Session, actor: Actor, notice_id: str, at: dt.datetime) -
 
 def mark_all_read(session: Session, actor: Actor, until: dt.datetime, at: dt.datetime) -> None:
     """Note that a person has read all notices that were written until a moment."""
-    person_id = _person(actor)
+    person_id = _keeper(actor)
     own = (col(NoticeRow.person_id) == person_id, col(NoticeRow.written_at) <= until)
     count = _read(session, own, at)
     if count:
@@ -69,7 +69,7 @@ def opted_out(session: Session, actor: Actor) -> frozenset[Choice]:
 
 def choose(session: Session, actor: Actor, unwanted: Iterable[Choice], at: dt.datetime) -> None:
     """Keep what a person does not want to be told from now on; the rest is wanted."""
-    person_id, chosen = _person(actor), set(unwanted)
+    person_id, chosen = _keeper(actor), set(unwanted)
     before = opted_out(session, actor)
     if chosen == before:
         return
@@ -93,4 +93,9 @@ def choose(session: Session, actor: Actor, unwanted: Iterable[Choice], at: dt.da
 
 def _person(actor: Actor) -> str:
     require(actor, Action.READ_NOTICES)
+    return str(actor.person_id)
+
+
+def _keeper(actor: Actor) -> str:
+    require(actor, Action.KEEP_NOTICES)
     return str(actor.person_id)

@@ -493,9 +493,33 @@ GOOD: dict[str, Any] = {
     "GiveVerdict": {"version": 1, "verdict": "confirmed"},
     "ReleaseAward": {"lots": 1, "from_day": "2026-03-03", "follows": 0},
     "WaitForUnits": {"wish": "take"},
+    "SaveTemplate": {"name": "Usual"},
+    "MarkNoticesRead": {"until": "2026-03-02T00:00:00Z"},
+    "ChooseNotices": {"unwanted": [{"kind": "round-opened", "channel": "mail"}]},
+    "ConfirmHours": {"hours_ids": ["none"]},
+    "DeclineHours": {"hours_ids": ["none"], "reason": "So"},
+    "NameExpert": {"expert_key": "ada"},
+    "RevokeAccess": {"reason": "So"},
+    "ProposeOverride": {
+        "bid_key": "b0",
+        "kind": "pin",
+        "reason": "So",
+        "alternative": 1,
+        "start": "2026-03-02",
+        "lots": 1,
+    },
+    "AskWhatIf": {
+        "offer_credits_per_lot": 5,
+        "start": "2026-03-02",
+        "lots": 1,
+        "tier": "spot",
+    },
 }
 ADDRESS = {"key": "sprint-1", "bid_id": "none", "change_id": "none", "proposal_id": "none"}
 ADDRESS |= {"request_id": "none", "version": "1"}
+ADDRESS |= dict.fromkeys(
+    ("template_id", "notice_id", "hours_id", "access_id", "override_id", "sha256"), "none"
+)
 
 
 EVERY_NTH = 1 if os.environ.get("BROKER_TORTURE") else 12

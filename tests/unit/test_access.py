@@ -73,7 +73,8 @@ def test_whoever_is_unknown_signs_in_first_whether_it_exists_or_not() -> None:
 
 @pytest.mark.parametrize("action", CHANGES)
 def test_an_auditor_changes_nothing_of_others(action: Action) -> None:
-    own = {Action.USE_ACCOUNT, Action.VERIFY, Action.CLOSE_PERIOD, Action.SET_EXCHANGE_RATE}
+    own = {Action.USE_ACCOUNT, Action.KEEP_NOTICES}
+    own |= {Action.VERIFY, Action.CLOSE_PERIOD, Action.SET_EXCHANGE_RATE}
     assert may(AUDITOR, action, team_id=RED, pool_id=GPU) == (action in own)
 
 

@@ -31,6 +31,7 @@ HEADER, REPEATED = "Idempotency-Key", "Idempotent-Replayed"
 BAD_REQUEST = 400
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 Document = Mapping[str, Any]
+DONE: Document = {"done": True}
 
 
 class KeyHeader(BaseModel):
@@ -66,6 +67,30 @@ class Command(Generic[B]):
     tag: str
     schema: type[B]
     work: Callable[[Call[B]], Document]
+
+
+def post(
+    path: str, name: str, tag: str, schema: type[Part], work: Callable[[Call[Any]], Document]
+) -> Command[Any]:
+    """Return a call that does something."""
+    return Command("POST", path, name, tag, schema, work)
+
+
+def put(
+    path: str, name: str, tag: str, schema: type[Part], work: Callable[[Call[Any]], Document]
+) -> Command[Any]:
+    """Return a call that puts something in the place of what is there."""
+    return Command("PUT", path, name, tag, schema, work)
+
+
+def plainly(service: Callable[..., Any], *names: str) -> Callable[[Call[Any]], Document]:
+    """Ask a service that needs no more than what the address names."""
+
+    def work(call: Call[Any]) -> Document:
+        service(call.session, call.actor, *(call.where[name] for name in names), call.at)
+        return DONE
+
+    return work
 
 
 def obey(command: Command[B], where: Mapping[str, str]) -> Response:

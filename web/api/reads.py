@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session
 
-from broker.access import Action, Actor, Role, require, require_scope
-from broker.audit import ActorId
+from broker.access import Action, Actor, require, require_scope
 from broker.bids.drafts import draft_document
 from broker.bids.reading import TeamBid, find_bid, history_of
 from broker.dashboards.approvals import approval_screen, approval_table
@@ -44,22 +42,9 @@ from broker.policy.versions import policy_in_force
 from broker.pools.definitions import definition_text
 from broker.round_documents import show_round
 from broker.sprints.rules import rule_document
-from web.api.lists import ListOf
-
-Document = Mapping[str, Any]
-SOMEBODY = Actor(ActorId("nobody"), None, "", frozenset({Role.SERVICE}))
-"""Stands for who asks where only the columns of a list are wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentOf:
-    """A single thing: where it is, and what reads it. Raises as the services that it asks."""
-
-    path: str
-    name: str
-    tag: str
-    read: Callable[..., Document]
-
+from web.api import corrections, own_matters
+from web.api.documents import Document, DocumentOf
+from web.api.lists import SOMEBODY, ListOf, of_the_actor
 
 # --- lists -------------------------------------------------------------------------------------
 
@@ -78,14 +63,6 @@ def _open(table: Callable[[Session], Table]) -> Any:
         del at
         require(actor, Action.READ_RESULTS)
         return table(session)
-
-    return build
-
-
-def _of_the_actor(table: Callable[[Actor], Table]) -> Any:
-    def build(session: Session, actor: Actor, at: dt.datetime) -> Table:
-        del session, at
-        return table(actor)
 
     return build
 
@@ -133,17 +110,18 @@ LISTS = (
         "/pools/<key>/prices", "PoolPrices", "pools", price_history_table(""), _prices_of_a_pool
     ),
     ListOf("/bids", "Bids", "bids", bid_table(SOMEBODY), _bids),
-    ListOf("/ledger", "Balances", "ledger", team_table(None), _of_the_actor(readable_teams)),
+    ListOf("/ledger", "Balances", "ledger", team_table(None), of_the_actor(readable_teams)),
     ListOf("/ledger/<key>/entries", "Entries", "ledger", entry_table("", ()), _entries),
-    ListOf("/audit/events", "Events", "audit", event_table(SOMEBODY), _of_the_actor(event_table)),
+    ListOf("/audit/events", "Events", "audit", event_table(SOMEBODY), of_the_actor(event_table)),
     ListOf(
         "/approvals",
         "Approvals",
         "approvals",
         approval_table(SOMEBODY),
-        _of_the_actor(approval_table),
+        of_the_actor(approval_table),
     ),
     ListOf("/deliveries", "Deliveries", "deliveries", delivery_table(dt.date.min), _deliveries),
+    *own_matters.LISTS,
 )
 
 
@@ -294,4 +272,6 @@ DOCUMENTS = (
     DocumentOf("/sprints", "Sprints", "sprints", _sprints),
     DocumentOf("/teams", "Teams", "teams", _teams),
     DocumentOf("/approvals/<request_id>", "Approval", "approvals", _approval),
+    *own_matters.DOCUMENTS,
+    *corrections.DOCUMENTS,
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from broker.notices.tables import Channel, NoticeKind
 from broker.policy.documents import Key, Part
 from web.api.bodies import Count, Day, Long, Moment, Text, Whole
 
@@ -308,3 +309,69 @@ class VerdictIn(Part):
     version: Count
     verdict: Literal["confirmed", "disputed"]
     note: Long = ""
+
+
+# --- own matters --------------------------------------------------------------------------------
+
+Ids = Annotated[tuple[Text, ...], Field(min_length=1, max_length=MOST_LINES)]
+
+
+class UntilIn(Part):
+    """Up to when notices are read."""
+
+    until: Moment
+
+
+class ChoiceIn(Part):
+    """A kind of notice by a channel."""
+
+    kind: NoticeKind
+    channel: Channel
+
+
+class ChoicesIn(Part):
+    """What the caller does not want to be told, and how; the rest is wanted."""
+
+    unwanted: Annotated[tuple[ChoiceIn, ...], Field(max_length=MOST_LINES)]
+
+
+class HoursIn(Part):
+    """Hours that are confirmed."""
+
+    hours_ids: Ids
+
+
+class NoHoursIn(Part):
+    """Hours that are declined, for a reason that the owner and the team read."""
+
+    hours_ids: Ids
+    reason: Text
+
+
+class ExpertIn(Part):
+    """Who is asked for hours instead."""
+
+    expert_key: Key
+
+
+# --- corrections --------------------------------------------------------------------------------
+
+
+class OverrideIn(Part):
+    """A correction of a published result; a pin says what it awards, an exclusion nothing."""
+
+    bid_key: Text
+    kind: Literal["pin", "exclude"]
+    reason: Text
+    alternative: Count | None = None
+    start: Day | None = None
+    lots: Whole | None = None
+
+
+class WhatIfIn(Part):
+    """A declined bid with another offer; what is null stays as the bid has it."""
+
+    offer_credits_per_lot: Whole
+    start: Day | None = None
+    lots: Whole | None = None
+    tier: Literal["reserved", "spot"] | None = None

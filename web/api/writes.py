@@ -24,7 +24,6 @@ from broker.deliveries.verdicts import GiveVerdict, Verdict, give_verdict
 from broker.errors import InvalidRound
 from broker.holdings.releases import ReleaseAward, release_award
 from broker.people.teams import add_team, bring_team_back, rename_team, retire_team
-from broker.policy.documents import Part
 from broker.policy.proposals import activate_policy, propose_policy, refuse_policy
 from broker.pools.calendars import Calendar, Maintenance, OtherDay, Units
 from broker.pools.changes import (
@@ -52,14 +51,11 @@ from broker.spot.tables import TeamAnswer, WaitlistWish
 from broker.spot.waitlists import wish_for
 from broker.sprints.versions import activate_rule, end_rule, propose_rule, refuse_rule
 from broker.states import BidState, RunPurpose
-from web.api import schemas
+from web.api import corrections, own_matters, schemas
 from web.api.bodies import Nothing
-from web.api.commands import Call, Command, Document
+from web.api.commands import DONE, Call, Command, Document, plainly, post, put
 from web.api.reads import bid_document
 from web.desk import moment
-
-DONE: Document = {"done": True}
-
 
 # --- rounds ------------------------------------------------------------------------------------
 
@@ -311,16 +307,6 @@ def _verdict(call: Call[schemas.VerdictIn]) -> Document:
     return {"is_new": give_verdict(call.session, call.actor, wish, call.at)}
 
 
-def _plainly(service: Callable[..., Any], *names: str) -> Callable[[Call[Any]], Document]:
-    """Ask a service that needs no more than what the address names."""
-
-    def work(call: Call[Any]) -> Document:
-        service(call.session, call.actor, *(call.where[name] for name in names), call.at)
-        return DONE
-
-    return work
-
-
 def _open(call: Call[Nothing], key: str, at: Any) -> None:
     open_by_hand(call.session, call.actor, key, at)
 
@@ -333,97 +319,87 @@ def _cancel(call: Call[schemas.ReasonIn], key: str, at: Any) -> None:
     cancel_round(call.session, call.actor, key, call.body.reason, at)
 
 
-def _post(
-    path: str, name: str, tag: str, schema: type[Part], work: Callable[[Call[Any]], Document]
-) -> Command[Any]:
-    return Command("POST", path, name, tag, schema, work)
-
-
-def _put(
-    path: str, name: str, tag: str, schema: type[Part], work: Callable[[Call[Any]], Document]
-) -> Command[Any]:
-    return Command("PUT", path, name, tag, schema, work)
-
-
 _DEADLINE, _CHANGE = "/rounds/<key>/deadline/<change_id>", "/pools/<key>/changes/<change_id>"
 _POLICY, _RULE = "/policy/proposals/<proposal_id>", "/sprints/rules/<int:version>"
 COMMANDS: tuple[Command[Any], ...] = (
-    _post("/rounds", "AnnounceRound", "rounds", schemas.RoundIn, _announce),
-    _put("/rounds/<key>/times", "ScheduleRound", "rounds", schemas.TimesIn, _to_a_round(_schedule)),
-    _post("/rounds/<key>/open", "OpenRound", "rounds", Nothing, _to_a_round(_open)),
-    _post("/rounds/<key>/close", "CloseRound", "rounds", Nothing, _to_a_round(_close)),
-    _post("/rounds/<key>/cancel", "CancelRound", "rounds", schemas.ReasonIn, _to_a_round(_cancel)),
-    _post("/rounds/<key>/runs", "AskForRun", "rounds", schemas.RunIn, _run),
-    _post(
+    post("/rounds", "AnnounceRound", "rounds", schemas.RoundIn, _announce),
+    put("/rounds/<key>/times", "ScheduleRound", "rounds", schemas.TimesIn, _to_a_round(_schedule)),
+    post("/rounds/<key>/open", "OpenRound", "rounds", Nothing, _to_a_round(_open)),
+    post("/rounds/<key>/close", "CloseRound", "rounds", Nothing, _to_a_round(_close)),
+    post("/rounds/<key>/cancel", "CancelRound", "rounds", schemas.ReasonIn, _to_a_round(_cancel)),
+    post("/rounds/<key>/runs", "AskForRun", "rounds", schemas.RunIn, _run),
+    post(
         "/rounds/<key>/deadline", "ProposeDeadline", "rounds", schemas.DeadlineIn, _propose_deadline
     ),
-    _post(
+    post(
         f"{_DEADLINE}/approve",
         "ApproveDeadline",
         "rounds",
         Nothing,
-        _plainly(approve_deadline, "key", "change_id"),
+        plainly(approve_deadline, "key", "change_id"),
     ),
-    _post(
+    post(
         f"{_DEADLINE}/refuse",
         "RefuseDeadline",
         "rounds",
         Nothing,
-        _plainly(refuse_deadline, "key", "change_id"),
+        plainly(refuse_deadline, "key", "change_id"),
     ),
-    _post("/bids", "NewBid", "bids", schemas.NewBidIn, _new_bid),
-    _put("/bids/<bid_id>", "WriteBid", "bids", schemas.BidIn, _bid_again),
-    _post("/bids/<bid_id>/withdraw", "WithdrawBid", "bids", schemas.SeenIn, _withdraw),
-    _post("/pools", "DefinePool", "pools", schemas.NewPoolIn, _define),
-    _put("/pools/<key>", "ChangePool", "pools", schemas.DefinitionIn, _change_pool),
-    _post(
+    post("/bids", "NewBid", "bids", schemas.NewBidIn, _new_bid),
+    put("/bids/<bid_id>", "WriteBid", "bids", schemas.BidIn, _bid_again),
+    post("/bids/<bid_id>/withdraw", "WithdrawBid", "bids", schemas.SeenIn, _withdraw),
+    post("/pools", "DefinePool", "pools", schemas.NewPoolIn, _define),
+    put("/pools/<key>", "ChangePool", "pools", schemas.DefinitionIn, _change_pool),
+    post(
         f"{_CHANGE}/approve",
         "ApprovePoolChange",
         "pools",
         Nothing,
-        _plainly(approve_change, "key", "change_id"),
+        plainly(approve_change, "key", "change_id"),
     ),
-    _post(
+    post(
         f"{_CHANGE}/refuse",
         "RefusePoolChange",
         "pools",
         Nothing,
-        _plainly(refuse_change, "key", "change_id"),
+        plainly(refuse_change, "key", "change_id"),
     ),
-    _post("/policy/proposals", "ProposePolicy", "policy", schemas.DocumentIn, _propose_policy),
-    _post(f"{_POLICY}/activate", "ActivatePolicy", "policy", Nothing, _activate_policy),
-    _post(
+    post("/policy/proposals", "ProposePolicy", "policy", schemas.DocumentIn, _propose_policy),
+    post(f"{_POLICY}/activate", "ActivatePolicy", "policy", Nothing, _activate_policy),
+    post(
         f"{_POLICY}/refuse",
         "RefusePolicy",
         "policy",
         Nothing,
-        _plainly(refuse_policy, "proposal_id"),
+        plainly(refuse_policy, "proposal_id"),
     ),
-    _post("/sprints/rules", "ProposeRule", "sprints", schemas.DocumentIn, _propose_rule),
-    _post(
-        f"{_RULE}/activate", "ActivateRule", "sprints", Nothing, _plainly(activate_rule, "version")
+    post("/sprints/rules", "ProposeRule", "sprints", schemas.DocumentIn, _propose_rule),
+    post(
+        f"{_RULE}/activate", "ActivateRule", "sprints", Nothing, plainly(activate_rule, "version")
     ),
-    _post(f"{_RULE}/refuse", "RefuseRule", "sprints", Nothing, _plainly(refuse_rule, "version")),
-    _post(f"{_RULE}/end", "EndRule", "sprints", Nothing, _plainly(end_rule, "version")),
-    _post("/teams", "AddTeam", "teams", schemas.NewTeamIn, _add_team),
-    _put("/teams/<key>/name", "RenameTeam", "teams", schemas.NameIn, _rename_team),
-    _post("/teams/<key>/retire", "RetireTeam", "teams", Nothing, _plainly(retire_team, "key")),
-    _post("/teams/<key>/return", "ReturnTeam", "teams", Nothing, _plainly(bring_team_back, "key")),
-    _post("/approvals", "AskForApproval", "approvals", schemas.ApprovalIn, _ask),
-    _post(
+    post(f"{_RULE}/refuse", "RefuseRule", "sprints", Nothing, plainly(refuse_rule, "version")),
+    post(f"{_RULE}/end", "EndRule", "sprints", Nothing, plainly(end_rule, "version")),
+    post("/teams", "AddTeam", "teams", schemas.NewTeamIn, _add_team),
+    put("/teams/<key>/name", "RenameTeam", "teams", schemas.NameIn, _rename_team),
+    post("/teams/<key>/retire", "RetireTeam", "teams", Nothing, plainly(retire_team, "key")),
+    post("/teams/<key>/return", "ReturnTeam", "teams", Nothing, plainly(bring_team_back, "key")),
+    post("/approvals", "AskForApproval", "approvals", schemas.ApprovalIn, _ask),
+    post(
         "/approvals/<request_id>/answer", "AnswerApproval", "approvals", schemas.AnswerIn, _answer
     ),
-    _post(
+    post(
         "/approvals/<request_id>/withdraw",
         "WithdrawApproval",
         "approvals",
         Nothing,
-        _plainly(withdraw_request, "request_id"),
+        plainly(withdraw_request, "request_id"),
     ),
-    _post("/pools/<key>/losses", "ReportLoss", "pools", schemas.LossIn, _lose),
-    _post("/awards/<bid_id>/release", "ReleaseAward", "bids", schemas.ReleaseIn, _release),
-    _post("/declines/<bid_id>/waitlist", "WaitForUnits", "bids", schemas.WaitIn, _wait),
-    _post("/awards/<bid_id>/answer", "AnswerAward", "bids", schemas.AcceptIn, _accept),
-    _post("/deliveries/<bid_id>/report", "ReportDelivery", "deliveries", schemas.ReportIn, _report),
-    _post("/deliveries/<bid_id>/verdict", "GiveVerdict", "deliveries", schemas.VerdictIn, _verdict),
+    post("/pools/<key>/losses", "ReportLoss", "pools", schemas.LossIn, _lose),
+    post("/awards/<bid_id>/release", "ReleaseAward", "bids", schemas.ReleaseIn, _release),
+    post("/declines/<bid_id>/waitlist", "WaitForUnits", "bids", schemas.WaitIn, _wait),
+    post("/awards/<bid_id>/answer", "AnswerAward", "bids", schemas.AcceptIn, _accept),
+    post("/deliveries/<bid_id>/report", "ReportDelivery", "deliveries", schemas.ReportIn, _report),
+    post("/deliveries/<bid_id>/verdict", "GiveVerdict", "deliveries", schemas.VerdictIn, _verdict),
+    *own_matters.COMMANDS,
+    *corrections.COMMANDS,
 )
