@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Result
 from sqlmodel import Session
@@ -20,8 +20,7 @@ WINDOW_DAYS = 31
 PAGE_POOLS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class DayUse:
+class DayUse(NamedTuple):
     """One open pool and day: what there is, and who uses it."""
 
     day: dt.date
@@ -39,9 +38,6 @@ class DayUse:
     def units(self) -> int:
         """All units of the day."""
         return self.reserved_units + self.spot_units
-
-
-USE = tuple(field.name for field in fields(DayUse))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +124,14 @@ def _window_before(brief: RoundBrief, start: dt.date) -> dt.date | None:
 
 
 def _pools(found: Result[Any], brief: RoundBrief) -> tuple[PoolDays, ...]:
-    places = [list(found.keys()).index(name) for name in ("pool", "pool_key", "unit", *USE)]
+    places = [
+        list(found.keys()).index(name) for name in ("pool", "pool_key", "unit", *DayUse._fields)
+    ]
     read = itemgetter(*places)
     pools: dict[tuple[str, str, str], dict[dt.date, DayUse]] = {}
-    for row in found:
-        name, key, unit, *use = read(row)
-        pools.setdefault((name, key, unit), {})[use[0]] = DayUse(*use)
+    for row in map(read, found.all()):
+        use = DayUse._make(row[3:])
+        pools.setdefault(row[:3], {})[use.day] = use
     days = _days_of(brief)
     return tuple(
         PoolDays(key, name, unit, tuple(uses.get(day) for day in days))
@@ -143,4 +141,4 @@ def _pools(found: Result[Any], brief: RoundBrief) -> tuple[PoolDays, ...]:
 
 def day_use(row: Row) -> DayUse:
     """Read one row of the table of units per pool and day."""
-    return DayUse(*(row[name] for name in USE))
+    return DayUse(*(row[name] for name in DayUse._fields))
