@@ -25,6 +25,11 @@ class Area:
     action: Action = Action.READ_RESULTS
     menu: str = ""
 
+    @property
+    def icon(self) -> str:
+        """Its drawing among the icons."""
+        return ICONS.get(self.name, self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Menu:
@@ -33,8 +38,15 @@ class Menu:
     word: str
     areas: tuple[Area, ...]
 
+    @property
+    def icon(self) -> str:
+        """Its drawing among the icons."""
+        return ICONS[self.word]
+
 
 MY_TEAM, RUNNING = "My team", "Administration"
+ICONS = {MY_TEAM: "team", RUNNING: "running", "team_list": "team", "people": "person"}
+"""Drawings that have other names than what they stand for."""
 AREAS = (
     Area("market", "market.home", "Market"),
     Area("rounds", "rounds.index", "Rounds"),

@@ -40,6 +40,23 @@ STATES: Mapping[str, str] = {
 }
 
 
+STATE_ICONS: Mapping[str, str] = {
+    state: icon
+    for icon, states in {
+        "open": "open",
+        "done": "published finished checked won part-won confirmed approved active granted",
+        "waits": "allocating solving closed stale waiting proposed asked to-be-named",
+        "refused": "failed cancelled disputed rejected refused revoked",
+        "ended": "withdrawn declined unreported expired replaced",
+        "hours": "scheduled",
+        "draft": "draft",
+        "sent": "submitted",
+    }.items()
+    for state in states.split()
+}
+"""The drawing beside the word of a state, by what the state means to whoever waits for it."""
+
+
 SCOPES: Mapping[str, str] = {
     Scope.READ_MARKET: "read rounds, pools, capacity, prices and results",
     Scope.READ_BIDS: "read the bids of your teams",
@@ -330,6 +347,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(browser_words, "browser")
     app.jinja_env.globals.update(
         STATE_WORDS=STATES,
+        STATE_ICONS=STATE_ICONS,
         REASON_WORDS=REASONS,
         PROOF_WORDS=PROOFS,
         TIE_BREAK_WORDS=TIE_BREAKS,
