@@ -12,6 +12,8 @@ from sqlmodel import Session, col
 
 from broker.access import Action, Actor, may
 from broker.dashboards.comparisons import BidLabel, ChangedBid, changed_bid
+from broker.dashboards.disclosures import is_nameless, shown_team
+from broker.dashboards.sources import BID, ROUND
 from broker.errors import NotFound
 from broker.policy.comparing import Comparison, comparison_from_document
 from broker.policy.tables import PolicyProposalRow, PolicyReplayRow, PolicyVersionRow
@@ -32,7 +34,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A past round under the policy; `found` is there once it is solved."""
+    """A past round under the policy; `found` is there once it is solved.
+
+    A round that does not name its teams has no shares.
+    """
 
     round_key: str
     round_name: str
@@ -86,7 +91,11 @@ def replay_screen(session: Session, actor: Actor, sha256: str) -> ReplayScreen:
         raise NotFound("There is no policy with this hash.")
     found = {replay.id: _comparison(replay) for replay, _ in rows}
     bids, teams = _bids(session, found, rows), _team_names(session)
-    replays = tuple(_replay(replay, row, found[replay.id], bids, teams) for replay, row in rows)
+    nameless = _nameless(session, [row.id for _, row in rows])
+    replays = tuple(
+        _replay(replay, row, found[replay.id], bids, {} if row.id in nameless else teams)
+        for replay, row in rows
+    )
     return ReplayScreen(sha256, version, replays, may(actor, Action.REPLAY_POLICY))
 
 
@@ -114,7 +123,7 @@ def _bids(session: Session, found: Found, rows: Rows) -> dict[tuple[str, str], B
     ids = [row.id for _, row in rows]
     labels = (
         select(col(BidRow.round_id), col(BidRow.key), col(BidRow.id), col(BidRow.title))
-        .add_columns(col(TeamRow.name))
+        .add_columns(shown_team(BID.c.round_id))
         .join(TeamRow, col(TeamRow.id) == col(BidRow.team_id))
         .where(col(BidRow.round_id).in_(ids), col(BidRow.key).in_(keys))
     )
@@ -122,6 +131,12 @@ def _bids(session: Session, found: Found, rows: Rows) -> dict[tuple[str, str], B
         (round_id, key): (bid_id, title, team)
         for round_id, key, bid_id, title, team in session.execute(labels)
     }
+
+
+def _nameless(session: Session, round_ids: Sequence[str]) -> frozenset[str]:
+    """Return which rounds keep the names of their teams to themselves."""
+    named = select(col(RoundRow.id)).where(col(RoundRow.id).in_(round_ids), is_nameless(ROUND.c.id))
+    return frozenset(session.scalars(named))
 
 
 def _team_names(session: Session) -> dict[str, str]:
@@ -136,7 +151,7 @@ def _replay(
     teams: dict[str, str],
 ) -> Replay:
     changed = tuple(_changed(row, found, bids)) if found else ()
-    shares = tuple(_shares(found, teams)) if found else ()
+    shares = tuple(_shares(found, teams)) if found and teams else ()
     return Replay(
         round_key=row.key,
         round_name=row.name,

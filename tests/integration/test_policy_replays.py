@@ -24,6 +24,8 @@ from allocation.wire import problem_sha256
 from broker.access import ANONYMOUS, service
 from broker.audit import ActorId
 from broker.background import replay_what_is_asked
+from broker.dashboards.disclosures import NOT_NAMED
+from broker.dashboards.replays import replay_screen
 from broker.db import Database, connect, reading, transact
 from broker.errors import NotAllowed, Refused
 from broker.policy.comparing import (
@@ -33,7 +35,7 @@ from broker.policy.comparing import (
     comparison_from_document,
     jain_millionths,
 )
-from broker.policy.documents import Policy, policy_sha256, policy_text
+from broker.policy.documents import NO_TEAM_NAMES, Policy, policy_sha256, policy_text
 from broker.policy.refreezing import problem_under
 from broker.policy.replaying import BUDGET_SECONDS, ask_replays, replay_next, replays_of
 from broker.policy.tables import PolicyReplayRow
@@ -308,3 +310,12 @@ def test_the_command_replays_a_policy_from_a_file_and_tells_each_round(
     assert broker("policy", "replay", "9").code == 2
     assert broker("policy", "replay", "1", "--file", file).code == 2
     db.dispose()
+
+
+def test_a_replay_of_a_round_without_names_names_no_team(market: Database) -> None:
+    a_decided_round(market, a_policy(disclosure=NO_TEAM_NAMES))
+    assert replayed(market, CALM).winners
+    with reading(market) as session:
+        [replay] = replay_screen(session, ANONYMOUS, policy_sha256(CALM)).replays
+    assert {bid.team for bid in replay.bids} == {NOT_NAMED}
+    assert replay.shares == ()
