@@ -113,25 +113,31 @@ def fill(file: Path) -> None:
     each = BIDS // (DECIDED_ROUNDS + 1)
     for number in range(DECIDED_ROUNDS):
         began = time.monotonic()
-        key = _bring(db, f"past-{number + 1}", number, each, is_open=False)
-        run_round(db, key, Options(), _at(number), OPERATOR.id, by_rules, lambda _: None)
+        key = bring(db, f"past-{number + 1}", number, _shape(each), is_open=False)
+        run_round(db, key, Options(), at_round(number), OPERATOR.id, by_rules, lambda _: None)
         print(f"Round {key} of {each} bids after {time.monotonic() - began:.0f} s.", flush=True)
     keep_figures(db)
-    _bring(db, OPEN_KEY, DECIDED_ROUNDS, BIDS - each * DECIDED_ROUNDS, is_open=True)
+    left = _shape(BIDS - each * DECIDED_ROUNDS)
+    bring(db, OPEN_KEY, DECIDED_ROUNDS, left, is_open=True)
     transact(db, _bring_people)
     db.dispose()
 
 
-def _bring(db: Database, key: str, number: int, bids: int, *, is_open: bool) -> str:
+def _shape(bids: int) -> Shape:
+    return Shape("coarse", bids, POOLS, DAYS, TEAMS)
+
+
+def bring(db: Database, key: str, number: int, shape: Shape, *, is_open: bool) -> str:
+    """Bring a round of invented bids into a market, so many sprints after the first."""
     later = dt.timedelta(days=DAYS * number)
-    folder = described(moved(generate(Shape("coarse", bids, POOLS, DAYS, TEAMS), number), later))
+    folder = described(moved(generate(shape, number), later))
     named = replace(folder, problem=replace(folder.problem, round_key=RoundKey(key)), name=key)
-    change = Change(OPERATOR.id, _at(number)())
+    change = Change(OPERATOR.id, at_round(number)())
     transact(db, lambda session: import_round(session, named, change, is_open=is_open))
     return key
 
 
-def _at(number: int) -> Callable[[], dt.datetime]:
+def at_round(number: int) -> Callable[[], dt.datetime]:
     """Return a clock that stands at noon two days before a sprint."""
     day = dt.date(2026, 2, 28) + dt.timedelta(days=DAYS * number)
     return lambda: dt.datetime.combine(day, dt.time(12), dt.UTC)
@@ -176,7 +182,7 @@ def _title(bid: Bid) -> str:
 
 
 def _bring_people(session: Session) -> None:
-    at = _at(DECIDED_ROUNDS)()
+    at = at_round(DECIDED_ROUNDS)()
     for key in ("admin", "lead"):
         add_person(session, OPERATOR, NewPerson(key, key.title(), f"{key}@example.org"), at)
     propose_grant(session, OPERATOR, Grant("admin", "platform-admin"), at)
@@ -196,7 +202,7 @@ def _busiest(session: Session) -> str:
 
 def measure(file: Path, times: int) -> Iterator[Took]:
     """Ask for every page so many times, after twice."""
-    app = create_app(Settings(f"sqlite:///{file}"), _at(DECIDED_ROUNDS))
+    app = create_app(Settings(f"sqlite:///{file}"), at_round(DECIDED_ROUNDS))
     browser, token = _browser(app)
     for page in _pages(app.extensions["desk"].db):
         ask = _asking(browser, page, token)
