@@ -19,6 +19,7 @@ from broker.clock import in_words
 from broker.errors import InvalidCancellation, InvalidRound, Refused
 from broker.ledger.holds import release_hold
 from broker.notices.causes import settle_bidding, tell_cancelled
+from broker.proofs.sealed import enter_bids_of
 from broker.round_tables import CancellationRow
 from broker.rounds import (
     Times,
@@ -105,7 +106,8 @@ def cancel_round(session: Session, actor: Actor, key: str, reason: str, at: dt.d
     """End a round that is not published: nothing is allocated, and what was held is given back.
 
     Endowments stay with their teams, and are carried over as every other credit. A run that is
-    under way can publish nothing any more. Returns False if the round was cancelled already.
+    under way can publish nothing any more. A round that took bids enters the root of its sealed
+    log, so that every receipt of submission can be proven. Returns False if that was done already.
 
     Raises: NotFound; NotAllowed; InvalidCancellation; Refused once it is published.
     """
@@ -117,7 +119,9 @@ def cancel_round(session: Session, actor: Actor, key: str, reason: str, at: dt.d
     if findings or not reason.strip():
         raise InvalidCancellation(key, findings or ["reason: is empty; say why."])
     change = Change(actor.id, at)
-    move_round(session, row, RoundState.CANCELLED, change, lease_holder=None, lease_until=None)
+    facts = enter_bids_of(session, row) if row.state == RoundState.OPEN else {}
+    ended = RoundState.CANCELLED
+    move_round(session, row, ended, change, facts=facts, lease_holder=None, lease_until=None)
     session.add(
         CancellationRow(
             round_id=row.id, reason=reason.strip(), cancelled_by=actor.id, cancelled_at=at

@@ -1,4 +1,4 @@
-"""Whether a receipt of submission proves that its bid was in the round when it closed.
+"""Whether a receipt of submission proves that its bid was in the round when the bidding ended.
 
 Pure: the standard library and trees.py. The receipt is the JSON that its bidder downloads; what it
 proves is told by `problems_of`. Only the signature of the checkpoint is left to whoever has a
@@ -14,7 +14,8 @@ from typing import Any
 
 from broker.proofs.trees import leaf_hash, root_by_inclusion
 
-CLOSED = "round.closed"
+ENDINGS = ("round.closed", "round.cancelled")
+"""The events that end a round's bidding and enter the root of its sealed log."""
 
 
 def problems_of(receipt: Mapping[str, Any]) -> list[str]:
@@ -37,14 +38,14 @@ def _problems(receipt: Mapping[str, Any]) -> Iterator[str]:
     if any(entry[name] != receipt[name] for name in ("bid_id", "version", "commitment")):
         yield "The entry is of another version or of another bid."
     facts = json.loads(event["facts"])
-    if (event["kind"], event["subject"]) != (CLOSED, f"round:{receipt['round_key']}"):
-        yield "The event is not the close of this round."
+    if event["kind"] not in ENDINGS or event["subject"] != f"round:{receipt['round_key']}":
+        yield "The event is not the close or the cancellation of this round."
     if _root(inclusion["entry"], inclusion["entry_proof"]) != facts["sealed_root"]:
-        yield "The entry is not under the root that entered the log at the close."
+        yield "The entry is not under the root that entered the log when the bidding ended."
     root = _root(inclusion["event"], inclusion["event_proof"])
     checkpoint = json.loads(inclusion["checkpoint"]) if inclusion["checkpoint"] else None
     if checkpoint is None:
-        yield "No checkpoint was taken since the close; ask again in a minute."
+        yield "No checkpoint was taken since then; ask again in a minute."
     elif (root, inclusion["event_proof"]["size"]) != (checkpoint["root"], checkpoint["size"]):
         yield "The event is not in the log of the checkpoint."
 

@@ -1,4 +1,4 @@
-"""The proof in a receipt of submission, once the round is closed: from the entry to a checkpoint.
+"""The proof in a receipt of submission, once bidding ended: from the entry to a checkpoint.
 
 inclusions.py checks what is written here.
 """
@@ -9,18 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import literal, select
 from sqlmodel import Session, col
 
 from allocation.wire import Document
 from broker.proofs.checkpoints import read_checkpoint
-from broker.proofs.inclusions import CLOSED
 from broker.proofs.leaves import leaf_content
 from broker.proofs.logs import log_inclusion, log_size, logged_event
-from broker.proofs.sealed import SealedEntry, find_entries
+from broker.proofs.sealed import SealedEntry, find_entries, sealing_event
 from broker.proofs.tables import AuditCheckpointRow
 from broker.proofs.trees import inclusion_path, subtrees_of
-from broker.tables import AuditEventRow
 
 
 class Place(Protocol):
@@ -37,12 +35,12 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """Where a version of a bid stands in the sealed log of a closed round, counted from 0."""
+    """Where a version of a bid stands in the sealed log of its round, counted from 0."""
 
     place: int
     entries: Sequence[SealedEntry]
     sequence: int
-    """The event of the close, which entered the root."""
+    """The event that ended the bidding and entered the root."""
 
     @property
     def number(self) -> int:
@@ -52,7 +50,7 @@ class Enclosed:
 
 def enclosed(session: Session, where: Place, bid_id: str, version: int) -> Enclosed | None:
     """Find a version in the sealed log; None before the close, or for what was never submitted."""
-    found = find_entries(session, where.id, _closing_event(where))
+    found = find_entries(session, where.id, sealing_event(literal(f"round:{where.key}")))
     if found.sequence is None:
         return None
     wanted = (bid_id, version)
@@ -63,7 +61,7 @@ def enclosed(session: Session, where: Place, bid_id: str, version: int) -> Enclo
 
 
 def inclusion_document(session: Session, found: Enclosed) -> Document:
-    """Return what proves that an entry was there at the close. Source: docs/audit.md."""
+    """Return what proves that an entry was there when the bidding ended. Source: docs/audit.md."""
     kept = select(AuditCheckpointRow).where(col(AuditCheckpointRow.size) >= found.sequence)
     row = session.scalars(kept.order_by(col(AuditCheckpointRow.size)).limit(1)).first()
     size = read_checkpoint(row.line).size if row else log_size(session)
@@ -82,14 +80,3 @@ def inclusion_document(session: Session, found: Enclosed) -> Document:
 
 def _proof(place: int, size: int, path: Sequence[bytes]) -> Document:
     return {"place": place, "size": size, "path": [step.hex() for step in path]}
-
-
-def _closing_event(where: Place) -> ScalarSelect[int]:
-    """Look up the event that closed a round, if it entered a root: older ones did not."""
-    event = AuditEventRow
-    closed = select(func.max(col(event.sequence))).where(
-        col(event.subject) == f"round:{where.key}",
-        col(event.kind) == CLOSED,
-        col(event.facts).contains('"sealed_root"'),
-    )
-    return closed.scalar_subquery()

@@ -3,7 +3,7 @@
 An entry is a version of a bid that was submitted, with the commitment that its bidder was given.
 Its leaf says nothing without the salt, and the leaves stand in the order of their hashes, so that
 their places tell no time. Nothing is written into the main log before the close; the close enters
-the root, and with it every row of every bid.
+the root, and with it every row of every bid. So does the cancellation of a round that took bids.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, null, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, null, select
 from sqlmodel import Session, col
 
 from allocation.wire import Document, canonical_json
 from broker.bids.tables import BidVersionRow, TeamBidRow
 from broker.proofs.audited import audited_tables, hashed, hashed_columns, sealed_in
+from broker.proofs.inclusions import ENDINGS
 from broker.proofs.leaves import instant_text
 from broker.proofs.pending import enter_lines
 from broker.proofs.trees import leaf_hash, root_of
 from broker.states import BidState
-from broker.tables import RoundRow
+from broker.tables import AuditEventRow, RoundRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ class SealedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The entries of a round, and the event of its close if there was one."""
+    """The entries of a round, and the event that ended its bidding if there was one."""
 
     entries: Sequence[SealedEntry]
     sequence: int | None
 
 
 def enter_bids_of(session: Session, row: RoundRow) -> Document:
-    """Let the log vouch for all bids of a round that closes; return what its event says of them."""
+    """Let the log vouch for all bids of a round that takes no more; return what its event says."""
     for name, which in sealed_in(col(RoundRow.id) == row.id).items():
         rows = audited_tables()[name]
         found = session.execute(select(*hashed_columns(rows)).where(which))
@@ -71,7 +72,7 @@ def sealed_entries(session: Session, round_id: str) -> Sequence[SealedEntry]:
 
 
 def find_entries(session: Session, round_id: str, closing_event: ColumnElement[Any]) -> Found:
-    """Return the entries of a round with the event of its close, looked up in the same question."""
+    """Return the entries of a round with the event that ended its bidding, in one question."""
     submitted = select(col(BidVersionRow.bid_id)).where(
         col(BidVersionRow.state) == BidState.SUBMITTED
     )
@@ -92,6 +93,17 @@ def find_entries(session: Session, round_id: str, closing_event: ColumnElement[A
     )
     in_order = sorted(entries, key=lambda entry: entry.leaf)
     return Found(in_order, rows[0][-1] if rows else None)
+
+
+def sealing_event(subject: ColumnElement[str]) -> ScalarSelect[int]:
+    """Look up the event that ended a round's bidding, if it entered a root: older ones did not."""
+    event = AuditEventRow
+    ended = select(func.max(col(event.sequence))).where(
+        col(event.subject) == subject,
+        col(event.kind).in_(ENDINGS),
+        col(event.facts).contains('"sealed_root"'),
+    )
+    return ended.scalar_subquery()
 
 
 def sealed_root(entries: Sequence[SealedEntry]) -> str:

@@ -23,6 +23,7 @@ from broker.proofs.audited import (
     key_text,
     sealed_in,
 )
+from broker.proofs.sealed import sealing_event
 from broker.proofs.tables import AuditLeafRow, SaltRow
 from broker.tables import RoundRow
 
@@ -69,7 +70,8 @@ def take_in(said: Vouched, sequence: int, changes: str) -> None:
 
 def differences(session: Session, said: Vouched) -> Iterator[Difference]:
     """Return every row that is not as the log says, table by table. Empties `said`."""
-    closed = sealed_in(col(RoundRow.closed_at).is_not(None))
+    ended = sealing_event("round:" + col(RoundRow.key)).is_not(None)
+    closed = sealed_in(col(RoundRow.closed_at).is_not(None) | ended)
     for name, rows in audited_tables().items():
         salts = _salts(session, name) if name in SALTED else {}
         found = dict(hashed(rows, session.execute(select(*hashed_columns(rows))), salts))
@@ -84,7 +86,7 @@ def differences(session: Session, said: Vouched) -> Iterator[Difference]:
 def _leave_out_open(
     session: Session, rows: Rows, closed: ColumnElement[bool], found: dict[str, str], said: Lines
 ) -> None:
-    """Leave out bids of rounds that did not close yet, of which no event may speak."""
+    """Leave out bids of rounds that still take bids, of which no event may speak."""
     keys = session.execute(select(*rows.primary_key).where(closed))
     entered = {key_text(key) for key in keys}
     for key in found.keys() - entered - said.keys():

@@ -11,15 +11,19 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import col
 
+from broker.access import service
+from broker.audit import ActorId
 from broker.bids.tables import TeamBidRow
 from broker.db import Database, reading, transact
 from broker.proofs import inclusions, trees
 from broker.proofs.inclusions import problems_of
 from broker.proofs.keeping import take_checkpoint
+from broker.proofs.standing import differences, vouched
 from broker.rounds import close_round
+from broker.rounds_by_hand import cancel_round
 from broker.tables import RoundRow, TeamRow
 from tests.cast import LEAD, signed_in
 from tests.markets import NOON, a_change
@@ -60,6 +64,45 @@ def test_before_the_close_a_receipt_proves_no_inclusion(receipt: Callable[[], Re
 
 def test_after_the_close_a_receipt_proves_everything(proof: Receipt) -> None:
     assert problems_of(proof) == []
+
+
+@pytest.fixture
+def cancelled(receipt: Callable[[], Receipt], past_market: Database) -> Receipt:
+    admin, at = service(ActorId("operator")), a_change(1).at
+    transact(past_market, lambda s: cancel_round(s, admin, "taking-bids", "No power.", at))
+    transact(past_market, lambda session: take_checkpoint(session, KEY, at))
+    return receipt()
+
+
+def test_a_round_cancelled_while_it_takes_bids_leaves_no_receipt_without_proof(
+    cancelled: Receipt,
+) -> None:
+    assert json.loads(cancelled["inclusion"]["event"])["kind"] == "round.cancelled"
+    assert problems_of(cancelled) == []
+
+
+OF_THE_ROUND = (
+    "bid_id IN (SELECT b.id FROM team_bid b JOIN round r ON r.id = b.round_id"
+    " WHERE r.key = 'taking-bids')"
+)
+
+
+def damaged(db: Database) -> list[str]:
+    with reading(db) as session:
+        return [found.table for found in differences(session, vouched(session))]
+
+
+@pytest.mark.usefixtures("cancelled")
+def test_a_submission_changed_after_its_round_was_cancelled_is_found(past_market: Database) -> None:
+    assert damaged(past_market) == []
+    with past_market.writer.begin() as connection:
+        for name in connection.scalars(
+            text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        ):
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        forged = "UPDATE bid_version SET written_by = 'eve' WHERE version = 1 AND "
+        changed_rows = connection.execute(text(forged + OF_THE_ROUND)).rowcount
+    assert damaged(past_market) == ["bid_version"] * changed_rows != []
 
 
 def other_hex(text: str) -> str:
