@@ -105,6 +105,11 @@ def frozen_problem(session: Session, row: RoundRow) -> Problem:
     return replace(problem, capacity=_day_units(session, row, CapacityRow))
 
 
+def capacity_now(session: Session, row: RoundRow) -> tuple[DayUnits, ...]:
+    """Return the units that a round hands out as its rows stand now, gross of commitments."""
+    return _day_units(session, row, CapacityRow)
+
+
 def _is_amended(session: Session, row: RoundRow) -> bool:
     """Say whether a round's capacity was changed after its close."""
     amended = select(col(CapacityAmendmentRow.version_id)).where(

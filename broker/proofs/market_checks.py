@@ -33,6 +33,8 @@ from broker.proofs.leaves import LoggedEvent
 from broker.rounds import find_round
 from broker.runs import published_runs
 from broker.snapshots import frozen_problem
+from broker.spot.recoveries import overheld
+from broker.spot.tables import is_of_a_sprint
 from broker.states import TRANSITIONS, RoundState, RunState
 from broker.tables import AuditEventRow, RoundRow, RunRow, SnapshotRow
 
@@ -146,6 +148,7 @@ def check_round(session: Session, key: str) -> Iterator[Finding]:
         yield Finding("I6", sentence)
     if row.published_at is not None:
         yield from _check_published(session, row)
+        yield from _check_held(session, row)
 
 
 def _check_nonce(session: Session, row: RoundRow) -> Iterator[Finding]:
@@ -174,6 +177,16 @@ def _check_published(session: Session, row: RoundRow) -> Iterator[Finding]:
         before = decided.outcome
     if before is None:
         yield Finding("run", f"Round {row.key} is out, and no run of it is published.")
+
+
+def _check_held(session: Session, row: RoundRow) -> Iterator[Finding]:
+    """Compare what awards of a sprint hold together, cuts taken off, with what there is now."""
+    is_sprint = select(col(RoundRow.id)).where(col(RoundRow.id) == row.id, is_of_a_sprint())
+    if session.scalars(is_sprint).first() is None:
+        return
+    for pool_key, day in overheld(session, row):
+        sentence = f"Round {row.key}: awards hold more of pool {pool_key} on {day} than there is."
+        yield Finding("I3", sentence)
 
 
 def _judged(decided: Decided, before: Outcome | None) -> tuple[Violation, ...]:

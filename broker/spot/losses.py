@@ -142,6 +142,24 @@ def report_loss(session: Session, actor: Actor, wish: LossWish, at: dt.datetime)
 
 def lost_units(session: Session, sprint: RoundRow) -> Lost:
     """Count the units that are lost on the days of a sprint."""
+    lost: Lost = Counter()
+    for key, row in _losses_of(session, sprint):
+        for day in _days(row.first_day, row.last_day):
+            lost[key, day] += row.units
+    return lost
+
+
+def losses_told(session: Session, sprint: RoundRow) -> dict[Place, dt.datetime]:
+    """Return when the last loss of a pool on a day of a sprint was reported."""
+    told: dict[Place, dt.datetime] = {}
+    for key, row in _losses_of(session, sprint):
+        for day in _days(row.first_day, row.last_day):
+            told[key, day] = max(row.reported_at, told.get((key, day), row.reported_at))
+    return told
+
+
+def _losses_of(session: Session, sprint: RoundRow) -> Iterator[tuple[str, CapacityLossRow]]:
+    """Return the losses on the days of a sprint, each with the key of its pool."""
     last = sprint.starts_on + dt.timedelta(days=sprint.days - 1)
     rows = session.execute(
         select(col(PoolRow.key), CapacityLossRow)
@@ -153,11 +171,7 @@ def lost_units(session: Session, sprint: RoundRow) -> Lost:
             col(CapacityLossRow.last_day) >= sprint.starts_on,
         )
     )
-    lost: Lost = Counter()
-    for key, row in rows:
-        for day in _days(row.first_day, row.last_day):
-            lost[key, day] += row.units
-    return lost
+    return ((key, row) for key, row in rows)
 
 
 def without(capacity: Iterable[DayUnits], lost: Mapping[Place, int]) -> Iterator[DayUnits]:

@@ -24,10 +24,11 @@ from broker.holdings.standing import standing_units
 from broker.holdings.tables import CutCause
 from broker.importing import content_sha256
 from broker.nonces import draw_nonce, nonce_sha256
+from broker.overrides.tables import OverrideRow
 from broker.rounds import close_round, create_round, lock_round
 from broker.rounds_by_hand import cancel_round
-from broker.snapshots import frozen_problem
-from broker.spot.losses import Place, lost_units, meets, short_places, without
+from broker.snapshots import capacity_now, frozen_problem
+from broker.spot.losses import Place, losses_told, lost_units, meets, short_places, without
 from broker.spot.offers import labels_of, team_names
 from broker.spot.tables import DailyRoundRow, RecoveryRoundRow, is_of_a_sprint
 from broker.states import RoundState, move_round
@@ -71,6 +72,46 @@ def short_now(session: Session, sprint: RoundRow, today: dt.date) -> list[Place]
     held = standing_units(session, sprint, first)
     left = without(_net(problem), lost)
     return short_places((one for one in left if one.day >= first), held)
+
+
+def overheld(session: Session, sprint: RoundRow) -> list[Place]:
+    """Return where awards hold more than a sprint has now, and no recovery round is due for it.
+
+    A loss is a shortfall on record until a recovery round that was closed after it is published;
+    so is what an override gave out anew since.
+    """
+    problem = replace(frozen_problem(session, sprint), capacity=capacity_now(session, sprint))
+    held = standing_units(session, sprint, sprint.starts_on)
+    there = tuple(_net(problem))
+    settled = _settled_places(session, sprint)
+    left = without(there, lost_units(session, sprint))
+    short_of_all = set(short_places(there, held))
+    return [one for one in short_places(left, held) if one in short_of_all or one in settled]
+
+
+def _settled_places(session: Session, sprint: RoundRow) -> set[Place]:
+    """Return where units are lost, and a recovery round decided after the last of it was told."""
+    told = losses_told(session, sprint)
+    decided = (
+        select(col(RoundRow.starts_on), col(RoundRow.closed_at))
+        .join(RecoveryRoundRow, col(RecoveryRoundRow.round_id) == col(RoundRow.id))
+        .where(
+            col(RecoveryRoundRow.sprint_round_id) == sprint.id,
+            col(RoundRow.published_at).is_not(None),
+        )
+    )
+    rounds = session.execute(decided).all()
+    overridden = select(func.max(col(OverrideRow.decided_at)))
+    overridden_at = session.scalar(overridden.where(col(OverrideRow.round_id) == sprint.id))
+    since = overridden_at or sprint.published_at
+    return {
+        (pool, day)
+        for (pool, day), told_at in told.items()
+        if any(
+            first <= day and closed_at >= told_at and (since is None or closed_at >= since)
+            for first, closed_at in rounds
+        )
+    }
 
 
 def _net(problem: Problem) -> Iterator[DayUnits]:

@@ -160,6 +160,32 @@ def test_a_refund_with_its_rebate_is_never_more_than_was_paid(market: Database) 
     assert_sound(market)
 
 
+BEHIND_THE_BACK = {
+    "less capacity": "UPDATE capacity SET reserved_units = 9 WHERE day = '{day}'",
+    "a larger loss": "UPDATE capacity_loss SET units = 10",
+    "a cut undone": "DELETE FROM holding_cut WHERE cause = 'capacity-lost'",
+}
+
+
+@pytest.mark.parametrize("change", BEHIND_THE_BACK)
+def test_awards_that_hold_more_than_there_is_now_are_found(market: Database, change: str) -> None:
+    a_full_sprint(market)
+    lose(market)
+    assert_sound(market)
+    tick_at(market, morning(2))
+    assert_sound(market)
+    with market.writer.begin() as connection:
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        for name in connection.scalars(text(triggers)).all():
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(text(BEHIND_THE_BACK[change].format(day=day(1))))
+    with reading(market) as session:
+        findings = collect(verify(session, Evidence(""))).findings
+    assert "awards hold more of pool gpu" in " ".join(
+        one.sentence for one in findings if one.code == "I3"
+    )
+
+
 def test_losses_add_up_and_a_second_recovery_follows(market: Database) -> None:
     a_full_sprint(market)
     lose(market, replace(FIRE, units=5))
