@@ -107,6 +107,14 @@ def rounds_ahead(session: Session) -> tuple[RoundBrief, ...]:
     return _all(session, ordered.limit(AHEAD_COUNT))
 
 
+def rounds_beside(session: Session, day: dt.date) -> tuple[RoundBrief | None, RoundBrief | None]:
+    """Return the last sprint that begins before a day, and the first one that begins after it."""
+    known = _briefs().where(ROUND.c.state.in_((*DECIDED, *AHEAD)), is_of_a_sprint())
+    earlier = known.where(ROUND.c.starts_on < day).order_by(ROUND.c.starts_on.desc(), ROUND.c.key)
+    later = known.where(ROUND.c.starts_on > day).order_by(ROUND.c.starts_on, ROUND.c.key)
+    return _first(session, earlier.limit(1)), _first(session, later.limit(1))
+
+
 def rounds_open(session: Session) -> tuple[RoundBrief, ...]:
     """Return the rounds that are open for bids: those of sprints first, then daily rounds."""
     is_open = _briefs().where(ROUND.c.state == RoundState.OPEN)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from broker.dashboards.briefs import RoundBrief, rounds_ahead, rounds_decided
+from broker.dashboards.briefs import RoundBrief, rounds_ahead, rounds_beside, rounds_decided
 from broker.dashboards.listings import Listing, Question, Row, Table, all_rows, list_rows
 from broker.dashboards.use import day_table
 
+ONE_DAY = dt.timedelta(days=1)
 DAY_SHOWN = (
     "pool",
     "kind",
@@ -43,23 +44,16 @@ class FreeOfKind:
 class DayScreen:
     """A day; without a round where no sprint that anybody knows of covers it.
 
-    `before` and `after` are the days beside it. Shape: `kinds` by kind and unit.
+    `before` and `after` are the days of sprints beside it, None past the first and the last one.
+    Shape: `kinds` by kind and unit.
     """
 
     day: dt.date
     round: RoundBrief | None
     kinds: tuple[FreeOfKind, ...]
     pools: Listing | None
-
-    @property
-    def before(self) -> dt.date:
-        """The day before."""
-        return self.day - dt.timedelta(days=1)
-
-    @property
-    def after(self) -> dt.date:
-        """The day after."""
-        return self.day + dt.timedelta(days=1)
+    before: dt.date | None
+    after: dt.date | None
 
 
 def day_screen(session: Session, day: dt.date, question: Question) -> DayScreen:
@@ -67,11 +61,23 @@ def day_screen(session: Session, day: dt.date, question: Question) -> DayScreen:
     known = (*rounds_decided(session, until=day), *rounds_ahead(session))
     covering = (brief for brief in known if brief.starts_on <= day <= brief.ends_on)
     brief = next(covering, None)
+    beside = _days_beside(session, day, brief)
     if brief is None:
-        return DayScreen(day, None, (), None)
+        return DayScreen(day, None, (), None, *beside)
     table = table_of_day(brief, day)
     rows = all_rows(session, table, Question(filters=question.filters))
-    return DayScreen(day, brief, _kinds(rows), list_rows(session, table, question))
+    return DayScreen(day, brief, _kinds(rows), list_rows(session, table, question), *beside)
+
+
+def _days_beside(
+    session: Session, day: dt.date, brief: RoundBrief | None
+) -> tuple[dt.date | None, dt.date | None]:
+    """Return the days of sprints before and after a day: those between sprints are passed over."""
+    earlier, later = rounds_beside(session, day)
+    before = min(earlier.ends_on, day - ONE_DAY) if earlier else None
+    if brief and brief.ends_on > day:
+        return before, day + ONE_DAY
+    return before, later.starts_on if later else None
 
 
 def table_of_day(brief: RoundBrief, day: dt.date) -> Table:

@@ -127,6 +127,29 @@ def test_a_day_to_come_shows_what_there_is_to_bid_for_and_no_bid(past: FlaskClie
     assert "not handed out yet" in page
 
 
+def test_days_lead_from_the_first_to_the_last_of_all_sprints_and_no_further(
+    past: FlaskClient,
+) -> None:
+    walked = {way: walk(past, "2026-03-17", way) for way in ("prev", "next")}
+    rounds = [row for row in csv_rows(past, "/rounds.csv") if row["state"] != "draft"]
+
+    assert walked["prev"][-1] == min(row["starts_on"] for row in rounds)
+    assert walked["next"][-1] >= max(row["starts_on"] for row in rounds)
+    assert sorted(walked["prev"], reverse=True) == walked["prev"]
+    assert sorted(walked["next"]) == walked["next"]
+
+
+def walk(client: FlaskClient, day: str, way: str) -> list[str]:
+    """Follow a link of every day's page until there is none."""
+    days = [day]
+    while found := re.search(
+        rf'rel="{way}" href="/capacity/days/([^"]+)"', client.get(f"/capacity/days/{days[-1]}").text
+    ):
+        days.append(found[1])
+        assert len(days) < 500  # more than all sprints have
+    return days
+
+
 @pytest.mark.parametrize("day", ["today", NOON.date().isoformat(), "9998-12-31"])
 def test_any_day_answers(past: FlaskClient, day: str) -> None:
     assert past.get(f"/capacity/days/{day}").status_code == 200
