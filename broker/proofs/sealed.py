@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, null, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, literal, select
 from sqlmodel import Session, col
 
 from allocation.wire import Document, canonical_json
@@ -68,11 +68,14 @@ def enter_bids_of(session: Session, row: RoundRow) -> Document:
 
 def sealed_entries(session: Session, round_id: str) -> Sequence[SealedEntry]:
     """Return the entries of a round in the order of the tree. Before the close nobody may ask."""
-    return find_entries(session, round_id, null()).entries
+    return find_entries(session, round_id, literal(0)).entries
 
 
 def find_entries(session: Session, round_id: str, closing_event: ColumnElement[Any]) -> Found:
-    """Return the entries of a round with the event that ended its bidding, in one question."""
+    """Return the entries of a round with the event that ended its bidding, in one question.
+
+    Before that event there are none, and what it costs to say so does not depend on the bids.
+    """
     submitted = select(col(BidVersionRow.bid_id)).where(
         col(BidVersionRow.state) == BidState.SUBMITTED
     )
@@ -81,6 +84,7 @@ def find_entries(session: Session, round_id: str, closing_event: ColumnElement[A
         select(*(col(getattr(BidVersionRow, name)) for name in names), closing_event)
         .join(TeamBidRow, col(TeamBidRow.id) == col(BidVersionRow.bid_id))
         .where(
+            closing_event.is_not(None),
             col(TeamBidRow.round_id) == round_id,
             col(BidVersionRow.bid_id).in_(submitted),
             col(BidVersionRow.commitment).is_not(None),
