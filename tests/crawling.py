@@ -8,6 +8,7 @@ status and headers, under what was asked; only what time it is by the server's c
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ from tests.screens import links_of
 
 EACH_QUESTION = 1
 """How many addresses that ask the same page for the same parameters are read; of a page that was
-asked for something, what else could be asked of it is left out."""
+asked for something, what else could be asked of it is left out. A day in a path is a parameter."""
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 HX = {"HX-Request": "true"}
 LAST = ("/account/", "/admin/people/", "/sign-out")
 """Forms that may end the visit are sent last, in this order."""
@@ -87,7 +89,7 @@ class Visit:
                 if link not in seen and not _asks_more(address, link):
                     seen.add(link)
                     is_new = self.follows_questions and questions[_question(link)] <= EACH_QUESTION
-                    if is_new or "?" not in link:
+                    if is_new or not _is_question(link):
                         waiting.append(link)
 
     def _look(self, address: str) -> list[str]:
@@ -131,10 +133,14 @@ def _asks_more(address: str, link: str) -> bool:
     return bool(here.query) and here.path == there.path
 
 
+def _is_question(link: str) -> bool:
+    return "?" in link or DAY.search(link) is not None
+
+
 def _question(address: str) -> str:
     """Return what an address asks for: its path and the names of its parameters."""
     parts = urlsplit(address)
-    return f"{parts.path}?{'&'.join(sorted(parse_qs(parts.query)))}"
+    return f"{DAY.sub('DAY', parts.path)}?{'&'.join(sorted(parse_qs(parts.query)))}"
 
 
 # --- knowing the routes ------------------------------------------------------------------------

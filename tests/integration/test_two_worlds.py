@@ -138,6 +138,8 @@ def words_of(worlds: Mapping[str, World]) -> Words:
             tuple(session.scalars(select(col(table.key)).order_by(col(table.key))))
             for table in (RoundRow, PoolRow, TeamRow)
         )
+        days = session.scalars(select(col(RoundRow.starts_on)).order_by(col(RoundRow.starts_on)))
+        first_days = tuple(day.isoformat() for day in days)
         approvals = tuple(session.scalars(select(col(ApprovalRequestRow.id))))
         overrides = tuple(session.scalars(select(col(OverrideRow.id))))
         published = session.scalars(select(col(RunRow.id)).where(col(RunRow.state) == "published"))
@@ -160,6 +162,7 @@ def words_of(worlds: Mapping[str, World]) -> Words:
         "request_id": (*approvals, NOBODYS),
         "filename": ("app.css",),
         "help.name": ("bid.png",),
+        "capacity.day": first_days,
         "guessed": (*guessed, NOBODYS),
     }
 
