@@ -20,7 +20,7 @@ from broker.db import transact
 from broker.rounds import close_round
 from broker.runs import run_round
 from tests.browser.conftest import served
-from tests.browser.test_screens import SIZES, a_page, barriers
+from tests.browser.test_screens import LOOKS, SIZES, a_page, barriers
 from tests.builders import a_bid, a_calendar, a_problem, a_team, an_alternative, an_item
 from tests.cast import LEAD, MEMBER, PASSWORD, Places, bring_people
 from tests.markets import a_database, better_baseline, bring, run_it
@@ -274,8 +274,7 @@ def press_by_keyboard(page: Page, word: str) -> None:
     pytest.fail(f"Tab does not lead to {word}.")
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "size"), LOOKS)
 def test_no_page_about_bids_has_a_barrier_or_scrolls_sideways(
     chromium: Browser, bidding: str, scheme: str, size: str
 ) -> None:

@@ -18,7 +18,7 @@ from broker.db import Database, reading, transact
 from broker.tables import DeclineRow, InstallationRow
 from tests.browser.conftest import served
 from tests.browser.test_bids import sign_in
-from tests.browser.test_screens import AXE_RULES, SIZES, a_page, barriers
+from tests.browser.test_screens import AXE_RULES, LOOKS, a_page, barriers
 from tests.builders import a_bid, a_problem, an_alternative, an_item
 from tests.cast import LEAD, PASSWORD, actor, bring_people
 from tests.markets import NOON, a_database, bring, described, run_it
@@ -54,8 +54,7 @@ def declined(db: Database) -> str:
         return str(session.scalars(select(col(DeclineRow.bid_id))).one())
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "size"), LOOKS)
 def test_a_lead_meets_no_barrier_on_the_receipt_that_axe_can_find(
     chromium: Browser, receipt: str, scheme: str, size: str
 ) -> None:

@@ -42,6 +42,8 @@ PAGES = (
     "/nowhere",
 )
 SIZES = {"wide": (1280, 800), "narrow": (320, 640)}
+LOOKS = [("light", "wide"), ("dark", "narrow")]
+"""Both schemes and both sizes; test_every_page.py reads every page in all four in the long run."""
 
 
 @contextmanager
@@ -134,8 +136,7 @@ def test_a_wrong_filter_leads_on_instead_of_doing_nothing(chromium: Browser, sit
         expect(page.get_by_role("heading", level=1)).to_have_text("Rounds")
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "size"), LOOKS)
 def test_no_page_has_a_barrier_that_axe_can_find(
     chromium: Browser, site: str, scheme: str, size: str
 ) -> None:
